@@ -1,0 +1,1 @@
+"""HTTP in: validate against the schemas, make durable in the spool, then acknowledge."""

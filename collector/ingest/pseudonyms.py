@@ -1,0 +1,95 @@
+"""Licence keys become pseudonyms before anything is stored.
+
+A pseudonym is HMAC-SHA256 of the key under the quarter's pepper, cut to 16 bytes and written as a
+UUID, so that the database column is 16 bytes wide. Peppers are random, one file a quarter
+(`pepper-2026Q4`, 32 bytes, mode 0600), made on first use. A lost pepper means that its quarter's
+licences are counted again as new ones; a leaked one would let its holder test guessed keys.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+PEPPER_BYTES = 32
+NO_LICENCE = str(uuid.UUID(int=0))
+
+
+class PepperError(Exception):
+    """A pepper file that cannot be used; the text names the file, never its content."""
+
+
+def quarter(day: dt.date) -> str:
+    """The calendar quarter of `day`, e.g. `2026Q4`."""
+    return f"{day.year}Q{(day.month + 2) // 3}"
+
+
+class Peppers:
+    """The peppers in one directory.
+
+    Args:
+        directory: where the files are; created with mode 0700 if missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._loaded: dict[str, bytes] = {}
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def pseudonym(self, license_key: str, day: dt.date) -> str:
+        """The pseudonym of `license_key` in the quarter of `day`, in UUID notation.
+
+        Raises:
+            PepperError: the quarter's pepper cannot be read or made.
+        """
+        digest = hmac.digest(self._pepper(quarter(day)), license_key.encode(), "sha256")
+        return str(uuid.UUID(bytes=digest[:16]))
+
+    def prepare(self, day: dt.date) -> None:
+        """Reads, or makes, the pepper of `day`'s quarter, so that a bad file is found at start."""
+        self._pepper(quarter(day))
+
+    def _pepper(self, name: str) -> bytes:
+        if name not in self._loaded:
+            self._loaded[name] = _read_or_make(self._directory / f"pepper-{name}")
+        return self._loaded[name]
+
+
+def _read_or_make(path: Path) -> bytes:
+    try:
+        if not path.exists():
+            _make(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise PepperError(f"{path}: mode {mode:04o} lets others read it; run: chmod 600 {path}")
+        pepper = path.read_bytes()
+    except OSError as error:
+        raise PepperError(f"{path}: {error.strerror}") from error
+    if len(pepper) != PEPPER_BYTES:
+        raise PepperError(f"{path}: is not {PEPPER_BYTES} bytes long; restore it from a backup or remove it")
+    return pepper
+
+
+def _make(path: Path) -> None:
+    """Makes the file whole or not at all; of several processes at once, one wins and all read its pepper."""
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, secrets.token_bytes(PEPPER_BYTES))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass  # another process made it first
+    finally:
+        temporary.unlink()

@@ -1,0 +1,176 @@
+"""One worker's spool: many requests wait for one fdatasync, and none is acknowledged before it.
+
+Requests put their rows into a list; while a commit runs in the spool's own thread, the next list
+fills. So under load one fdatasync serves all that came during the one before, and without load a
+report waits for its own alone. The files and their invariants are in `ingest/segment.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import os
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from collector.ingest import segment as segments
+from collector.ingest.segment import Segment, SegmentLostError
+from collector.metrics import COMMIT_SECONDS, SPOOL_FAILURES
+from schemas.outcomes import Outcome
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class SpoolError(Exception):
+    """Rows that are not on disk: `outcome` says what to answer."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+class SegmentWriter:
+    """Appends rows to the segment of their day, and seals it by size, age or a change of day. Blocking.
+
+    Args:
+        directory: `<spool>/<worker>`.
+        seal_after_bytes: a segment this long is sealed.
+        reserve_percent: share of the disk that stays free.
+    """
+
+    def __init__(self, directory: Path, *, seal_after_bytes: int, reserve_percent: float) -> None:
+        self._directory = directory
+        self._seal_after_bytes = seal_after_bytes
+        self._reserve = reserve_percent / 100
+        self._names = (f"{token}-{n:06d}" for token in (secrets.token_hex(4),) for n in itertools.count())
+        self._segment: Segment | None = None
+        self._opened_at = 0.0
+        segments.prepare(directory)
+        self.recovered_rows = segments.recover(directory)
+
+    def append(self, day: dt.date, rows: bytes) -> None:
+        """Makes `rows` (whole lines, all received on `day`) durable.
+
+        Raises:
+            SpoolError: they are not durable; nothing of them will be loaded by this writer.
+        """
+        if self.is_full():
+            raise SpoolError(Outcome.SPOOL_FULL)
+        try:
+            if self._segment is None or self._segment.day != day:
+                self.seal()
+                self._segment = Segment(self._directory, day, next(self._names))
+                self._opened_at = time.monotonic()
+            self._segment.append(rows)
+            if self._segment.durable_bytes >= self._seal_after_bytes:
+                self.seal()
+        except SegmentLostError as error:
+            self._give_up()
+            raise SpoolError(Outcome.UNAVAILABLE) from error
+        except OSError as error:
+            outcome = Outcome.SPOOL_FULL if error.errno in _NO_SPACE else Outcome.UNAVAILABLE
+            raise SpoolError(outcome) from error
+
+    def seal(self) -> None:
+        """Hands the current segment, if there is one, to the store."""
+        if self._segment is not None:
+            segment, self._segment = self._segment, None
+            segment.seal()
+
+    def seal_if_older_than(self, seconds: float) -> None:
+        """Seals the current segment once it has been open for `seconds`."""
+        if self._segment is not None and time.monotonic() - self._opened_at >= seconds:
+            self.seal()
+
+    def is_full(self) -> bool:
+        """Whether free space is under the reserve."""
+        disk = os.statvfs(self._directory)
+        return disk.f_bavail < disk.f_blocks * self._reserve
+
+    def _give_up(self) -> None:
+        """Seals what was durable of a lost segment; if even that fails, recovery will at the next start."""
+        try:
+            self.seal()
+        except OSError:
+            self._segment = None
+
+
+class Spool:
+    """The asynchronous side: `append` returns when the rows are durable.
+
+    Args:
+        writer: does the blocking work, in one thread of its own.
+    """
+
+    def __init__(self, writer: SegmentWriter) -> None:
+        self._writer = writer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._waiting: list[tuple[dt.date, bytes, asyncio.Future[None]]] = []
+        self._committing: asyncio.Task[None] | None = None
+        self.last_outcome = Outcome.ACCEPTED
+
+    async def append(self, day: dt.date, rows: bytes) -> None:
+        """Returns when `rows` are durable.
+
+        Raises:
+            SpoolError: they are not.
+        """
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((day, rows, durable))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all())
+        await durable
+
+    async def seal_if_older_than(self, seconds: float) -> None:
+        """Seals the current segment once it has been open for `seconds`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.seal_if_older_than, seconds)
+
+    async def is_full(self) -> bool:
+        """Whether free space is under the reserve."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.is_full)
+
+    async def close(self) -> None:
+        """Waits for the commits that are under way and seals."""
+        while self._committing is not None:
+            await self._committing
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.seal)
+        self._thread.shutdown()
+
+    async def _commit_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                days = sorted({day for day, _, _ in batch})
+                for day in days:
+                    rows = [(lines, durable) for on, lines, durable in batch if on == day]
+                    error = await loop.run_in_executor(self._thread, self._commit, day, [r for r, _ in rows])
+                    self._settle([durable for _, durable in rows], error)
+        finally:
+            self._committing = None
+
+    def _commit(self, day: dt.date, rows: list[bytes]) -> SpoolError | None:
+        with COMMIT_SECONDS.time():
+            try:
+                self._writer.append(day, b"".join(rows))
+            except SpoolError as error:
+                SPOOL_FAILURES.inc()
+                return error
+        return None
+
+    def _settle(self, waiting: list[asyncio.Future[None]], error: SpoolError | None) -> None:
+        self.last_outcome = error.outcome if error else Outcome.ACCEPTED
+        for durable in waiting:
+            if durable.cancelled():
+                continue  # the client went away; its rows are durable all the same
+            if error is None:
+                durable.set_result(None)
+            else:
+                durable.set_exception(SpoolError(error.outcome))

@@ -1,0 +1,149 @@
+"""From the bytes of one report to the row that is stored, or to the reason why it is not.
+
+Pure: no clock, no disk, no environment. What it needs of those is passed in. A verdict never holds a
+value that was rejected; a field's name is repeated only where it is one of ours or looks like a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import ValidationError
+
+from collector.ingest.pseudonyms import NO_LICENCE
+from schemas.outcomes import Outcome
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from schemas.catalogue import Catalogue
+    from schemas.policy import Policy
+    from schemas.reports import Report, ReportModel
+
+Pseudonym = Callable[[str, "dt.date"], str]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_MOST_FORM_FIELDS = 32
+_MALFORMED = {"json_invalid", "json_type", "model_type", "model_attributes_type", "string_unicode"}
+_FORMAT = {"string_pattern_mismatch", "string_too_long", "string_too_short"}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A report that may be stored.
+
+    Attributes:
+        row: the stored row as one line of NDJSON, line end included.
+        blanked: how many withdrawn fields were left empty.
+    """
+
+    row: bytes
+    blanked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A report that may not be stored, why, and the field it is about if it is about one."""
+
+    outcome: Outcome
+    field: str | None = None
+
+
+Verdict = Accepted | Rejected
+
+
+class Validator:
+    """Decides on reports under one policy and one catalogue.
+
+    Args:
+        policy: which fields may be stored from which source.
+        catalogue: which products may report.
+        pseudonym: replaces a licence key on a day by its pseudonym (UUID notation).
+        new_id: makes an id for a report that came without one.
+    """
+
+    def __init__(
+        self, policy: Policy, catalogue: Catalogue, pseudonym: Pseudonym, new_id: Callable[[], str]
+    ) -> None:
+        self._policy = policy
+        self._catalogue = catalogue
+        self._pseudonym = pseudonym
+        self._new_id = new_id
+        self._withdrawn = {source: policy.withdrawn_fields(source) for p in policy.permits_ for source in p.sources}
+
+    def validate_json(self, report: Report, body: bytes, today: dt.date) -> Verdict:
+        """The verdict on a report that came as a JSON object."""
+        try:
+            content = report.model.model_validate_json(body)
+        except ValidationError as error:
+            return self._explain(error)
+        return self._admit(report, content, today)
+
+    def validate_form(self, report: Report, body: bytes, today: dt.date) -> Verdict:
+        """The verdict on a report that came as a form; an empty form field counts as not sent."""
+        try:
+            pairs = parse_qsl(
+                body.decode("ascii"),
+                keep_blank_values=True,
+                strict_parsing=True,
+                errors="strict",
+                max_num_fields=_MOST_FORM_FIELDS,
+            )
+        except ValueError:
+            return Rejected(Outcome.MALFORMED)
+        if len({name for name, _ in pairs}) != len(pairs):
+            return Rejected(Outcome.MALFORMED)
+        try:
+            content = report.model.model_validate({name: value for name, value in pairs if value})
+        except ValidationError as error:
+            return self._explain(error)
+        return self._admit(report, content, today)
+
+    def _admit(self, report: Report, content: ReportModel, today: dt.date) -> Verdict:
+        source = getattr(content, "source", report.sources[0])
+        product = self._catalogue.products.get(content.product)
+        if product is None:
+            return Rejected(Outcome.UNKNOWN_PRODUCT, "product")
+        if not product.may_send(report, source):
+            return Rejected(Outcome.PRODUCT_NOT_PERMITTED, "product")
+        fields = {name: value for name, value in content if value}
+        withdrawn = self._withdrawn[source] & fields.keys()
+        for name in withdrawn:
+            del fields[name]
+        key = fields.get("license_key")
+        version = fields.get("product_version", "")
+        row = {
+            "report_id": fields.get("report_id") or self._new_id(),
+            "received_on": today,
+            "report": report.id,
+            "source": source,
+            "product": content.product,
+            "product_version": version,
+            "version_line": product.version_line(version),
+            "os_version": fields.get("os_version", ""),
+            "instance_type": fields.get("instance_type", ""),
+            "language": fields.get("language", ""),
+            "licence": self._pseudonym(key, today) if key else NO_LICENCE,
+        }
+        return Accepted(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE), len(withdrawn))
+
+    def _explain(self, error: ValidationError) -> Rejected:
+        """One reason out of possibly many: a field that may not be there at all comes first."""
+        problems = error.errors(include_url=False, include_context=False)
+        problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+        kind, field = problem["type"], str(problem["loc"][0]) if problem["loc"] else None
+        if kind in _MALFORMED:
+            return Rejected(Outcome.MALFORMED)
+        if kind == "extra_forbidden":
+            if field in self._policy.known_fields():
+                return Rejected(Outcome.FIELD_NOT_PERMITTED, field)
+            return Rejected(Outcome.UNKNOWN_FIELD, field if field and _NAME.fullmatch(field) else None)
+        if kind == "missing":
+            return Rejected(Outcome.MISSING_FIELD, field)
+        if kind in _FORMAT or (kind == "literal_error" and isinstance(problem["input"], str)):
+            return Rejected(Outcome.INVALID_FORMAT, field)
+        return Rejected(Outcome.WRONG_TYPE, field)
