@@ -85,7 +85,7 @@ class Segment:
         """Hands the segment to the store. An empty one is removed."""
         self.give_up()
         if self.durable_bytes == 0:
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)
             return
         seal(self._path, self._sealed)
 

@@ -16,6 +16,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import structlog
+
 from collector.ingest import segment as segments
 from collector.ingest.segment import Segment, SegmentLostError
 from collector.metrics import COMMIT_SECONDS, SPOOL_FAILURES
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
+log = structlog.get_logger()
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -52,6 +55,7 @@ class SegmentWriter:
         self._names = (f"{token}-{n:06d}" for token in (secrets.token_hex(4),) for n in itertools.count())
         self._segment: Segment | None = None
         self._opened_at = 0.0
+        self._complete: list[Segment] = []  # to be sealed; longer than one only while renaming fails
         segments.prepare(directory)
         self.recovered_rows = segments.recover(directory)
 
@@ -69,37 +73,41 @@ class SegmentWriter:
                 self._segment = Segment(self._directory, day, next(self._names))
                 self._opened_at = time.monotonic()
             self._segment.append(rows)
-            if self._segment.durable_bytes >= self._seal_after_bytes:
-                self.seal()
         except SegmentLostError as error:
-            self._give_up()
+            self.seal()
             raise SpoolError(Outcome.UNAVAILABLE) from error
         except OSError as error:
             outcome = Outcome.SPOOL_FULL if error.errno in _NO_SPACE else Outcome.UNAVAILABLE
             raise SpoolError(outcome) from error
+        if self._segment.durable_bytes >= self._seal_after_bytes:
+            self.seal()
 
     def seal(self) -> None:
-        """Hands the current segment, if there is one, to the store."""
+        """Hands the current segment, if there is one, to the store.
+
+        What cannot be renamed now is tried again at the next call, or recovered at the next start; its
+        rows are durable all the while.
+        """
         if self._segment is not None:
-            segment, self._segment = self._segment, None
-            segment.seal()
+            self._complete.append(self._segment)
+            self._segment = None
+        still_open = []
+        for segment in self._complete:
+            try:
+                segment.seal()
+            except OSError:
+                still_open.append(segment)
+        self._complete = still_open
 
     def seal_if_older_than(self, seconds: float) -> None:
         """Seals the current segment once it has been open for `seconds`."""
-        if self._segment is not None and time.monotonic() - self._opened_at >= seconds:
+        if self._complete or (self._segment and time.monotonic() - self._opened_at >= seconds):
             self.seal()
 
     def is_full(self) -> bool:
         """Whether free space is under the reserve."""
         disk = os.statvfs(self._directory)
         return disk.f_bavail < disk.f_blocks * self._reserve
-
-    def _give_up(self) -> None:
-        """Seals what was durable of a lost segment; if even that fails, recovery will at the next start."""
-        try:
-            self.seal()
-        except OSError:
-            self._segment = None
 
 
 class Spool:
@@ -163,6 +171,10 @@ class Spool:
             except SpoolError as error:
                 SPOOL_FAILURES.inc()
                 return error
+            except Exception as error:  # noqa: BLE001 - a bug must not leave requests waiting for ever
+                SPOOL_FAILURES.inc()
+                log.error("spool_commit_failed", error=type(error).__name__)
+                return SpoolError(Outcome.UNAVAILABLE)
         return None
 
     def _settle(self, waiting: list[asyncio.Future[None]], error: SpoolError | None) -> None:

@@ -1,0 +1,1 @@
+"""What product managers see: published cells only, with their error."""

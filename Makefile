@@ -1,0 +1,44 @@
+# `make` alone says what it can do. Python 3.11+ and make are all it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint bench schemas clean
+
+help: ## what can be done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-9s %s\n' "$$verb" "$$text"; done
+
+setup: $(READY) ## fill .venv with the project and its tools
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev]'
+	@touch $@
+
+run: $(READY) ## take reports on http://127.0.0.1:8080, data in ./data
+	$(BIN)/collector serve --data data --log-format text
+
+demo: $(READY) ## a made-up fleet in ./demo-data, and its published counts
+	@BIN=$(BIN) sh deploy/demo.sh
+
+lint: $(READY) ## ruff, mypy and the client's oldest Python
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/vermin --no-tips --violations -t=3.8- client_sdk/python
+
+test: lint ## lint and every test
+	$(BIN)/collector check
+	$(BIN)/python -m pytest
+
+bench: $(READY) ## measure and print
+	$(BIN)/python tests/bench/bench.py
+
+schemas: $(READY) ## write schemas/published from the policy and the models
+	$(BIN)/python -m schemas.generate
+
+clean: ## remove .venv, demo data and caches
+	rm -rf $(VENV) demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,94 @@
+"""Reports a product's version and surroundings to its vendor, if the person who runs it allows it.
+
+    import telemetry_client
+    result = telemetry_client.report_boot(product="wordpress", product_version="6.4.2-0")
+    print(result.message)
+
+Both functions obey consent, return within `seconds`, never raise, and return a `Result`. Standard library
+only, Python 3.8 and later.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import List, Optional
+
+from telemetry_client.client import open_client
+from telemetry_client.facts import Given
+from telemetry_client.machine import this_machine
+from telemetry_client.permits import INSTALLBUILDER, load_permits
+from telemetry_client.result import Fate, Result
+from telemetry_client.state import State, state_directory
+from telemetry_client.transport import TOTAL_SECONDS, Deadline
+
+__all__ = ["Fate", "Result", "report_boot", "report_run"]
+
+# Kept back from the network, so that the outbox is tidy before the caller's time is up.
+_MARGIN_SECONDS = 0.3
+
+
+def report_boot(
+    product: str = "",
+    product_version: str = "",
+    *,
+    source: str = "",
+    url: str = "",
+    state_dir: str = "",
+    config: str = "",
+    seconds: float = TOTAL_SECONDS,
+) -> Result:
+    """Reports one boot of an image. What is left empty is detected or read from the configuration.
+
+    config: the image's configuration file, where it is not /etc/telemetry-client/image.
+    seconds: for everything together; longer than this the call does not take.
+    """
+    given = Given(product=product, product_version=product_version, source=source)
+    return _bounded(given, answer=None, url=url, state_dir=state_dir, config=config, seconds=seconds)
+
+
+def report_run(
+    product_version: str,
+    *,
+    license_key: str = "",
+    answer: Optional[bool] = None,
+    url: str = "",
+    state_dir: str = "",
+    config: str = "",
+    seconds: float = TOTAL_SECONDS,
+) -> Result:
+    """Reports one run of InstallBuilder itself.
+
+    license_key: of an owner; such a report is tried once and never written to disk.
+    answer: what the person just answered when asked; None where nobody asked, and then only a stored choice,
+    the administrator or TELEMETRY=on counts.
+    """
+    given = Given(product=INSTALLBUILDER, product_version=product_version, license_key=license_key)
+    return _bounded(given, answer=answer, url=url, state_dir=state_dir, config=config, seconds=seconds)
+
+
+def _bounded(
+    given: Given, *, answer: Optional[bool], url: str, state_dir: str, config: str, seconds: float
+) -> Result:
+    """Runs the attempt beside the caller and leaves it behind when its time is up."""
+    results: List[Result] = []
+
+    def attempt() -> None:
+        try:
+            machine = this_machine()
+            state = State(state_directory(machine, state_dir))
+            client = open_client(
+                machine, load_permits(), state, time.time(), url=url, image_file=config, answer=answer
+            )
+            results.append(client.send(given, Deadline(max(0.1, seconds - _MARGIN_SECONDS))))
+        except Exception as error:  # noqa: BLE001 - a product must not fail because its telemetry does
+            # The class only: the text of an error might quote what was about to be sent.
+            results.append(Result(Fate.FAILED, f"internal error ({type(error).__name__})"))
+
+    try:
+        thread = threading.Thread(target=attempt, name="telemetry-client", daemon=True)
+        thread.start()
+        thread.join(seconds)
+    except Exception as error:  # noqa: BLE001 - a machine without room for a thread
+        return Result(Fate.FAILED, f"internal error ({type(error).__name__})")
+    return results[0] if results else Result(Fate.LOST, "not sent (no time left)")

@@ -1,0 +1,100 @@
+"""What administrator and image have set: two files of KEY=value lines.
+
+    /etc/telemetry-client/config    the administrator's; no package ever writes it
+    /etc/telemetry-client/image     the image's, or the file a product names (--config, TELEMETRY_CONFIG)
+
+    telemetry = on|off    a choice for the whole machine
+    default = on|off      what holds while nobody has chosen; an image may say on
+    url = https://...     the collector
+
+Both files are heard: the administrator's url wins, and any "off" wins over any "on". A file that cannot be
+read, or a line that is not understood, counts as off: it may have been meant to be one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, List, Optional, Tuple
+
+from telemetry_client.assignments import read_assignments
+from telemetry_client.fact import Fact
+
+if TYPE_CHECKING:
+    from telemetry_client.machine import Machine
+
+ADMINISTRATOR_FILE = "/etc/telemetry-client/config"
+IMAGE_FILE = "/etc/telemetry-client/image"
+
+ON_WORDS = ("on", "1", "true", "yes", "enabled")
+OFF_WORDS = ("off", "0", "false", "no", "disabled")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Every setting with the place it came from.
+
+    telemetry, default: what each file says, `on` or `off`; problems: lines and files not understood.
+    """
+
+    url: Optional[Fact] = None
+    telemetry: Tuple[Fact, ...] = ()
+    default: Tuple[Fact, ...] = ()
+    problems: Tuple[str, ...] = ()
+
+
+def switch(word: str) -> str:
+    """`on` or `off` for a word that says so; empty for any other."""
+    lowered = word.strip().lower()
+    if lowered in ON_WORDS:
+        return "on"
+    return "off" if lowered in OFF_WORDS else ""
+
+
+def read_configuration(machine: Machine, url: str = "", image_file: str = "") -> Configuration:
+    """The settings of this machine; a `url` given by the caller comes before all others."""
+    stated = image_file or machine.environ.get("TELEMETRY_CONFIG", "")
+    reader = _Reader(machine)
+    if url:
+        reader.urls.append(Fact(url, "given by the caller"))
+    if machine.environ.get("TELEMETRY_URL", "").strip():
+        reader.urls.append(Fact(machine.environ["TELEMETRY_URL"].strip(), "environment TELEMETRY_URL"))
+    reader.read(ADMINISTRATOR_FILE)
+    reader.read(stated or IMAGE_FILE)
+    return Configuration(
+        url=reader.urls[0] if reader.urls else None,
+        telemetry=tuple(reader.telemetry),
+        default=tuple(reader.default),
+        problems=tuple(reader.problems),
+    )
+
+
+class _Reader:
+    """Gathers settings from one file after another."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.urls: List[Fact] = []
+        self.telemetry: List[Fact] = []
+        self.default: List[Fact] = []
+        self.problems: List[str] = []
+
+    def read(self, path: str) -> None:
+        text = self.machine.read(path)
+        if text is None:
+            if self.machine.exists(path):
+                self.problems.append(f"{path} cannot be read")
+            return
+        for number, key, value in read_assignments(text):
+            if not self._take(key.lower(), Fact(value, f"{path} line {number}")):
+                self.problems.append(f"{path} line {number} is not understood")
+
+    def _take(self, key: str, setting: Fact) -> bool:
+        if key == "url" and setting.value:
+            self.urls.append(setting)
+            return True
+        target = {"telemetry": self.telemetry, "default": self.default}.get(key)
+        word = switch(setting.value)
+        if target is None or not word:
+            return False
+        target.append(Fact(word, setting.origin))
+        return True

@@ -1,0 +1,41 @@
+"""Files that are there whole or not at all: temporary file, fsync, rename, fsync of the directory.
+
+A temporary file's name begins with `.new-`; one that a power cut left behind is never read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+
+TEMPORARY_PREFIX = ".new-"
+
+
+def write_durably(path: str, data: bytes, mode: int) -> None:
+    """Puts `data` at `path`. Raises OSError where that fails; the old content is then still there."""
+    directory = os.path.dirname(path)
+    # mkstemp makes the file 0600 at once: there is no moment in which others could open it.
+    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(directory)
+
+
+def _sync_directory(directory: str) -> None:
+    # Windows cannot open a directory; there the rename itself is as durable as it gets.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,87 @@
+"""The machine as everything else in this package sees it: a file tree, an environment, a platform.
+
+Nothing else in the package reads `os.environ` or a file outside the state directory, so a test, or a
+person who inspects a mounted image with `--root`, can hand in another machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from dataclasses import dataclass, field
+from typing import Mapping, Optional
+
+MAX_FILE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where facts are read from.
+
+    root: the directory that stands for `/`.
+    system: `sys.platform`'s word: linux, win32, darwin.
+    windows_build, windows_is_server, macos_release, system_locale: what only the running system can
+    tell; empty or 0 elsewhere.
+    """
+
+    root: str = "/"
+    environ: Mapping[str, str] = field(default_factory=dict)
+    system: str = "linux"
+    is_root: bool = False
+    windows_build: int = 0
+    windows_is_server: bool = False
+    macos_release: str = ""
+    system_locale: str = ""
+
+    def path(self, absolute: str) -> str:
+        """Where `absolute` lies below the root."""
+        return os.path.join(self.root, absolute.lstrip("/"))
+
+    def exists(self, absolute: str) -> bool:
+        """Whether there is something at this path."""
+        return os.path.lexists(self.path(absolute))
+
+    def read(self, absolute: str) -> Optional[str]:
+        """The text at this path, at most 1 MiB of it; None where it is missing or cannot be read."""
+        try:
+            # A FIFO or device in the place of a file would block for ever.
+            if not os.path.isfile(self.path(absolute)):
+                return None
+            with open(self.path(absolute), "rb") as file:
+                return file.read(MAX_FILE_BYTES).decode("utf-8", errors="replace")
+        except OSError:
+            return None
+
+
+def this_machine(root: str = "/", environ: Optional[Mapping[str, str]] = None) -> Machine:
+    """The machine this program runs on, with its files below `root`."""
+    surroundings = dict(os.environ if environ is None else environ)
+    if sys.platform == "win32":
+        version = sys.getwindowsversion()
+        workstation = 1  # VER_NT_WORKSTATION
+        return Machine(
+            root=root,
+            environ=surroundings,
+            system="win32",
+            windows_build=version.build,
+            windows_is_server=version.product_type != workstation,
+            system_locale=_windows_locale(),
+        )
+    return Machine(
+        root=root,
+        environ=surroundings,
+        system=sys.platform,
+        is_root=os.geteuid() == 0,
+        macos_release=platform.mac_ver()[0] if sys.platform == "darwin" else "",
+    )
+
+
+if sys.platform == "win32":
+
+    def _windows_locale() -> str:
+        """The user's locale name, such as `pt-BR`; empty where Windows does not tell."""
+        name = ctypes.create_unicode_buffer(85)  # LOCALE_NAME_MAX_LENGTH
+        length = ctypes.windll.kernel32.GetUserDefaultLocaleName(name, len(name))
+        return name.value if length else ""

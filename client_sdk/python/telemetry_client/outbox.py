@@ -1,0 +1,139 @@
+"""Reports that wait to be sent again: one file each, in `outbox/` of the state directory.
+
+Name: `SECONDS-REPORT_ID.json`, where SECONDS is the time of the report, so that names sort by age. Content:
+one JSON object with `format` (1), `report` (its kind), the `url` it was meant for, and `body`, the exact
+bytes as text.
+Directory 0700, files 0600, each written durably and whole.
+
+Invariants: at most 16 reports (the oldest goes) and none older than 7 days, because the collector remembers
+ids for 14; a report with a licence key is never here; a report goes only to the url it was made for; what
+cannot be understood, or is no longer permitted by the client that finds it, is removed and not sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from typing import TYPE_CHECKING, List, NamedTuple, Optional
+
+from telemetry_client.durable_file import TEMPORARY_PREFIX, write_durably
+
+if TYPE_CHECKING:
+    from telemetry_client.permits import Permits
+    from telemetry_client.report import Report
+
+MAX_REPORTS = 16
+MAX_AGE_SECONDS = 7 * 24 * 3600
+_FORMAT = 1
+_NAME = re.compile(r"([0-9]{1,12})-[0-9a-f-]{36}\.json")
+_ABANDONED_SECONDS = 3600
+
+
+class Waiting(NamedTuple):
+    """One report in the outbox."""
+
+    name: str
+    made_at: int
+    path: str
+    url: str
+    body: bytes
+
+
+class Outbox:
+    """The directory of waiting reports. Nothing here raises OSError."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def put(self, report: Report, url: str, now: float) -> str:
+        """Keeps a report; its name, or an empty string where it cannot be kept."""
+        if report.carries_key:
+            raise ValueError("a report with a licence key is never kept")
+        entry = {"format": _FORMAT, "report": report.id, "url": url, "body": report.body.decode("ascii")}
+        report_id = next(e.fact.value for e in report.entries if e.permit.name == "report_id")
+        name = f"{int(now):010d}-{report_id}.json"
+        try:
+            os.makedirs(self.directory, mode=0o700, exist_ok=True)
+            os.chmod(self.directory, 0o700)
+            write_durably(os.path.join(self.directory, name), json.dumps(entry).encode("ascii"), 0o600)
+        except OSError:
+            return ""
+        self.tidy(now)
+        return name
+
+    def remove(self, name: str) -> None:
+        """Forgets one report; an empty name is no report."""
+        if not name:
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.directory, name))
+
+    def clear(self) -> int:
+        """Forgets everything; how many reports that were."""
+        names = self.names()
+        for name in self._listed():
+            if name in names or name.startswith(TEMPORARY_PREFIX):
+                self.remove(name)
+        return len(names) - len(self.names())
+
+    def names(self) -> List[str]:
+        """The names of all waiting reports, oldest first."""
+        return sorted(name for name in self._listed() if _NAME.fullmatch(name))
+
+    def ages(self, now: float) -> List[float]:
+        """How long each has waited, in seconds, oldest first."""
+        return [max(0.0, now - _made_at(name)) for name in self.names()]
+
+    def tidy(self, now: float) -> None:
+        """Drops what is too old or too much, and temporary files a power cut left behind."""
+        names = self.names()
+        surplus = names[: max(0, len(names) - MAX_REPORTS)]
+        for name in names:
+            # The distance counts, not its sign: a clock that was years ahead must not keep a report for years.
+            if name in surplus or abs(now - _made_at(name)) > MAX_AGE_SECONDS:
+                self.remove(name)
+        for name in self._listed():
+            if name.startswith(TEMPORARY_PREFIX) and self._is_abandoned(name, now):
+                self.remove(name)
+
+    def waiting(self, permits: Permits, url: str, made_since: int) -> List[Waiting]:
+        """What may go to `url`, oldest first. Reports from before `made_since` (the consent) are dropped."""
+        found = []
+        for name in self.names():
+            entry = self._read(name, permits)
+            if entry is None or entry.made_at < made_since:
+                self.remove(name)
+            elif entry.url == url:
+                found.append(entry)
+        return found
+
+    def _read(self, name: str, permits: Permits) -> Optional[Waiting]:
+        try:
+            with open(os.path.join(self.directory, name), "rb") as file:
+                entry = json.loads(file.read().decode("ascii"))
+            body, report_id = entry["body"], entry["report"]
+            if entry["format"] != _FORMAT or permits.problem_with(report_id, json.loads(body)) is not None:
+                return None
+            path = permits.reports[report_id].path
+            return Waiting(name, _made_at(name), path, str(entry["url"]), body.encode("ascii"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+
+    def _listed(self) -> List[str]:
+        try:
+            return os.listdir(self.directory)
+        except OSError:
+            return []
+
+    def _is_abandoned(self, name: str, now: float) -> bool:
+        try:
+            return abs(now - os.stat(os.path.join(self.directory, name)).st_mtime) > _ABANDONED_SECONDS
+        except OSError:
+            return False
+
+
+def _made_at(name: str) -> int:
+    match = _NAME.fullmatch(name)
+    return int(match.group(1)) if match else 0

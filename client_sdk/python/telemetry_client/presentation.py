@@ -1,0 +1,202 @@
+"""What `show` and `status` print: first a plain mapping (which is also the JSON form), then lines for people.
+
+A licence key is shown as asterisks unless the person asks for it; what is sent holds the key itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping
+
+from telemetry_client.configuration import ADMINISTRATOR_FILE, IMAGE_FILE
+from telemetry_client.endpoint import Endpoint, Refused
+from telemetry_client.transport import TOTAL_SECONDS, USER_AGENT, tls_context
+
+if TYPE_CHECKING:
+    from telemetry_client.client import Client
+    from telemetry_client.consent import Decision
+    from telemetry_client.report import Report
+
+MASK = "********"
+
+
+def describe_report(client: Client, report: Report, *, reveals_key: bool) -> Dict[str, Any]:
+    """Everything `show` tells about a report."""
+    endpoint = client.endpoint()
+    decision = client.decision(report.id)
+    obstacle = _obstacle(client, report, endpoint, decision)
+    masked = report.carries_key and not reveals_key
+    values = {e.permit.name: e.fact.value for e in report.entries}
+    if masked:
+        values["license_key"] = MASK
+    body = json.dumps(values, separators=(",", ":")) if masked else report.body.decode("ascii")
+    permits = client.permits
+    return {
+        "report": report.id,
+        "url": endpoint.url + report.path if isinstance(endpoint, Endpoint) else None,
+        "would_be_sent": not obstacle,
+        "why": obstacle or decision.reason,
+        "notice_comes_first": decision.needs_notice and not client.state.notice_was_shown(),
+        "fields": [
+            {
+                "field": entry.permit.name,
+                "value": values[entry.permit.name],
+                "from": entry.fact.origin,
+                "purpose": entry.permit.purpose,
+                "clause": entry.permit.clause,
+            }
+            for entry in report.entries
+        ],
+        "left_out": [{"field": left.field, "why": left.why} for left in report.left_out],
+        "missing": list(report.missing),
+        "body": body,
+        "body_bytes": len(report.body),
+        "license_key_is_masked": masked,
+        "policy": {
+            "title": permits.title,
+            "dated": permits.dated,
+            "url": permits.url,
+            "contact": permits.contact,
+        },
+    }
+
+
+def report_lines(told: Mapping[str, Any]) -> List[str]:
+    """`describe_report` for people."""
+    lines = [
+        f"Report         {told['report']}",
+        f"Goes to        {told['url'] or 'nowhere yet'}",
+        f"Would be sent  {'yes' if told['would_be_sent'] else 'no'}: {told['why']}",
+        "",
+        "What is in it, where each value comes from, and what it is for",
+    ]
+    for field in told["fields"]:
+        lines.append(f"  {field['field']:<16} {field['value']}")
+        lines.append(f"  {'':<16}   from {field['from']}")
+        lines.append(f"  {'':<16}   for  {field['purpose']} [{field['clause']}]")
+    lines.extend(f"  {name:<16} missing, and needed" for name in told["missing"])
+    if told["left_out"]:
+        lines += ["", "What was found and is not sent"]
+        lines.extend(f"  {left['field']:<16} {left['why']}" for left in told["left_out"])
+    exact = (
+        "the licence key is masked here, --reveal-key shows it"
+        if told["license_key_is_masked"]
+        else "exactly"
+    )
+    policy = told["policy"]
+    return [
+        *lines,
+        "",
+        f"The body, {told['body_bytes']} bytes ({exact}; report_id is new for every report)",
+        told["body"],
+        "",
+        f"Headers        Host, User-Agent: {USER_AGENT}, Content-Type, Content-Length, Connection; no others",
+        f"Policy         {policy['title']} of {policy['dated']}, {policy['url']}",
+        f"Contact        {policy['contact']}",
+    ]
+
+
+def describe_status(client: Client, report: Report, image_file: str) -> Dict[str, Any]:
+    """Everything `status` tells."""
+    endpoint = client.endpoint()
+    decision = client.decision(report.id)
+    ages = client.outbox.ages(client.now)
+    has_endpoint = isinstance(endpoint, Endpoint)
+    url = client.configuration.url
+    return {
+        "telemetry": "on" if decision.is_on else "off",
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "collector": endpoint.url if isinstance(endpoint, Endpoint) else None,
+        "collector_from": url.origin if has_endpoint and url else None,
+        "collector_problem": endpoint.why if isinstance(endpoint, Refused) else None,
+        "network": _network(endpoint),
+        "configuration_files": [
+            {"path": path, "is_there": client.machine.exists(path)}
+            for path in (ADMINISTRATOR_FILE, image_file or IMAGE_FILE)
+        ],
+        "configuration_problems": list(client.configuration.problems),
+        "state_directory": client.state.directory,
+        "state_is_writable": _is_writable(client.state.directory),
+        "notice_was_shown": client.state.notice_was_shown(),
+        "is_stopped": client.state.is_stopped(),
+        "seconds_to_wait": round(client.state.seconds_to_wait(endpoint.url, client.now))
+        if isinstance(endpoint, Endpoint)
+        else 0,
+        "outbox": {"reports": len(ages), "oldest_seconds": round(ages[0]) if ages else 0},
+    }
+
+
+def status_lines(told: Mapping[str, Any]) -> List[str]:
+    """`describe_status` for people."""
+    files = ", ".join(
+        file["path"] + ("" if file["is_there"] else " (not there)") for file in told["configuration_files"]
+    )
+    waiting = told["outbox"]
+    lines = [
+        f"Telemetry      {told['telemetry']}: {told['reason']}",
+        f"Collector      {told['collector'] or told['collector_problem']}"
+        + (f" ({told['collector_from']})" if told["collector_from"] else ""),
+        f"Network        {told['network']}",
+        f"Configuration  {files}",
+        *(f"               {problem}" for problem in told["configuration_problems"]),
+        f"State          {told['state_directory'] or 'nowhere'}"
+        + ("" if told["state_is_writable"] else " (cannot be written: nothing is remembered)"),
+        f"Notice         {'was shown' if told['notice_was_shown'] else 'not shown so far'}",
+        f"Outbox         {waiting['reports']} waiting"
+        + (f", the oldest for {waiting['oldest_seconds']} s" if waiting["reports"] else ""),
+    ]
+    if told["seconds_to_wait"]:
+        lines.append(f"Told to wait   another {told['seconds_to_wait']} s")
+    if told["is_stopped"]:
+        lines.append("Stopped        the collector told this version of the client to stop")
+    return lines
+
+
+def _obstacle(client: Client, report: Report, endpoint: object, decision: Decision) -> str:
+    """What keeps the report from being sent; empty where nothing does."""
+    if not decision.is_on:
+        return decision.reason
+    if isinstance(endpoint, Refused):
+        return endpoint.why
+    if report.missing:
+        return f"unknown or not in its format: {', '.join(report.missing)}"
+    if client.state.is_stopped():
+        return "the collector told this version of the client to stop"
+    return ""
+
+
+def _network(endpoint: object) -> str:
+    limits = f"no proxy, no redirects, {TOTAL_SECONDS:g} s at most"
+    if isinstance(endpoint, Endpoint) and not endpoint.is_tls:
+        return f"plain http, to this machine only; {limits}"
+    try:
+        trusted = tls_context().cert_store_stats().get("x509_ca", 0)
+    except ImportError:
+        return "this Python has no TLS: nothing can be sent to another machine"
+    except OSError:
+        trusted = 0
+    if not trusted and not _has_certificate_directory():
+        return "no trusted certificates were found: nothing can be sent to another machine"
+    return f"https, certificate always verified; {limits}"
+
+
+def _has_certificate_directory() -> bool:
+    import ssl  # noqa: PLC0415 - only reached where Python has TLS
+
+    directory = ssl.get_default_verify_paths().capath
+    try:
+        return bool(directory and os.listdir(directory))
+    except OSError:
+        return False
+
+
+def _is_writable(directory: str) -> bool:
+    """Whether the state directory, or the nearest one above it that exists, lets this user write."""
+    while directory and not os.path.isdir(directory):
+        parent = os.path.dirname(directory)
+        if os.path.lexists(directory) or parent == directory:
+            return False
+        directory = parent
+    return bool(directory) and os.access(directory, os.W_OK | os.X_OK)

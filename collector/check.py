@@ -1,0 +1,85 @@
+"""Everything an operator wrote, and everything this program ships, checked at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+from collector.configuration import Configuration, read_configuration
+from collector.ingest.validation import Accepted, Validator
+from schemas.examples import Example, examples
+from schemas.generate import ROOT, published_files
+from schemas.outcomes import Outcome
+from schemas.policy import SHIPPED_POLICY, load_policy
+from schemas.problems import ConfigurationError
+from schemas.reports import REPORTS
+
+if TYPE_CHECKING:
+    from collector.settings import Settings
+
+_TODAY = dt.date(2026, 1, 1)
+_ID = "00000000-0000-4000-8000-000000000000"
+
+
+def problems(settings: Settings) -> list[str]:
+    """Every problem found in policy, catalogue, menu, published files and examples, one line each."""
+    found = []
+    try:
+        configuration = read_configuration(settings)
+    except ConfigurationError as error:
+        found += error.problems
+    else:
+        if settings == settings.model_copy(update={"policy": SHIPPED_POLICY}):
+            found += _example_problems(configuration)
+    return found + _drift()
+
+
+def _example_problems(configuration: Configuration) -> list[str]:
+    """Examples that the shipped policy and catalogue do not answer as they say."""
+    validator = Validator(configuration.policy, configuration.catalogue, lambda _key, _day: _ID, lambda: _ID)
+    found = []
+    for example in examples():
+        outcome, field = judge(validator, example)
+        if (outcome, field) != (example.outcome, example.field):
+            expected = f"{example.outcome.value} ({example.field})"
+            found.append(f"{example.path.name}: expected {expected}, the answer is {outcome.value} ({field})")
+    return found
+
+
+def judge(validator: Validator, example: Example) -> tuple[Outcome, str | None]:
+    """What becomes of an example."""
+    verdict = validator.validate_json(REPORTS[example.report], example.body, _TODAY)
+    if isinstance(verdict, Accepted):
+        return Outcome.ACCEPTED, None
+    return verdict.outcome, verdict.field
+
+
+def _drift() -> list[str]:
+    """Generated files that are not what the shipped policy and models generate; none outside a checkout."""
+    found = []
+    try:
+        files = published_files(load_policy())
+    except ConfigurationError as error:
+        return error.problems
+    for path, content in files.items():
+        if (ROOT / path).exists() and (ROOT / path).read_text(encoding="utf-8") != content:
+            found.append(f"{path}: is not what the policy and the models generate; run: make schemas")
+    return found
+
+
+def summary(configuration: Configuration) -> dict[str, Any]:
+    """What was checked, in numbers."""
+    return {
+        "policy": configuration.policy.id,
+        "permits": len(configuration.policy.permits_),
+        "products": len(configuration.catalogue.products),
+        "reports": list(REPORTS),
+        "tables": len(configuration.menu.tables),
+        "examples": len(list(examples())),
+    }
+
+
+def as_json(found: list[str]) -> str:
+    """The problems as JSON."""
+    return json.dumps({"problems": found})

@@ -1,0 +1,1 @@
+"""The command line: one module for each verb, loaded when it is called."""

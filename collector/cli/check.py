@@ -1,0 +1,53 @@
+"""`collector check`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from collector.settings import read_settings
+from schemas.problems import ConfigurationError
+
+
+@click.command("check")
+@click.option("--policy", metavar="FILE", help="The privacy policy.  [default: the shipped one]")
+@click.option("--catalogue", metavar="FILE", help="The products that may report.  [default: the shipped one]")
+@click.option("--menu", metavar="FILE", help="The published tables.  [default: the shipped one]")
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
+def command(config: Path | None, form: str, **files: str | None) -> None:
+    """Check policy, catalogue, schemas, examples, menu and settings.
+
+    Lists every problem at once and ends with exit code 1 if there is any. Starts nothing, stores nothing.
+    """
+    from collector import check  # noqa: PLC0415 - the models are needed only now
+    from collector.configuration import read_configuration  # noqa: PLC0415
+
+    found: list[str] = []
+    try:
+        settings = read_settings(config, **files)
+    except ConfigurationError as error:
+        # The other files are checked with what is shipped in place of the settings that cannot be read.
+        found += error.problems
+        own = {n: os.environ.pop(n) for n in list(os.environ) if n.startswith("COLLECTOR_")}
+        settings = read_settings(None, **files)
+        os.environ.update(own)
+    found += check.problems(settings)
+    if form == "json":
+        click.echo(check.as_json(found))
+    elif found:
+        for problem in found:
+            click.echo(problem)
+        click.echo(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
+    else:
+        numbers = check.summary(read_configuration(settings))
+        click.echo(
+            f"no problems: {numbers['permits']} permits of {numbers['policy']}, {numbers['products']} products, "
+            f"{len(numbers['reports'])} reports, {numbers['tables']} tables, {numbers['examples']} examples"
+        )
+    if found:
+        raise SystemExit(1)
+
+

@@ -1,0 +1,66 @@
+"""The `collector` command and its verbs.
+
+Help must be quick, so a verb's module, and with it the engine, is imported only when the verb is run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import NoReturn
+
+import click
+
+# Verb -> what it does; the module has the verb's name.
+VERBS = {
+    "serve": "Take reports, load them, publish, answer: everything on this machine.",
+    "status": "What was accepted, where it is, and what happens next.",
+    "usage": "Published counts of a product, or of all products.",
+    "publish": "Close days that are over and release their counts.",
+    "simulate": "Fill a directory with a made-up fleet, to look around.",
+    "check": "Check policy, catalogue, schemas, examples, menu and settings.",
+}
+
+
+class _Verbs(click.Group):
+    """Knows the verbs' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is the library's
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"collector.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="product-telemetry")
+def cli() -> None:
+    """Which product version runs where, in aggregate and nothing else.
+
+    \b
+    A first look, with a made-up fleet:
+      collector simulate --data demo-data
+      collector usage --data demo-data
+      collector usage --data demo-data --product wordpress --by product_version
+
+    \b
+    For real:
+      collector serve --data /var/lib/collector
+      collector status --data /var/lib/collector
+
+    Every setting is an option, an environment variable (COLLECTOR_INGEST_PORT) and a line of the
+    file given by --config or COLLECTOR_CONFIG (ingest_port = 8080).
+    """
+
+
+def fail(*problems: str) -> NoReturn:
+    """Says what is wrong, a line each, and ends with exit code 2."""
+    for problem in problems:
+        click.echo(f"collector: {problem}", err=True)
+    raise SystemExit(2)

@@ -1,0 +1,95 @@
+"""How a verb reaches the store: through a running `serve`, or by opening the directory itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from collector import logs
+from collector.cli.main import fail
+from collector.configuration import read_configuration
+from collector.ingest import segment
+from collector.ingest.pseudonyms import PepperError
+from collector.layout import DirectoryInUseError, Layout, hold, layout
+from schemas.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from collector.settings import Settings
+    from collector.storeroom import StoreRoom
+
+
+class NoServerError(Exception):
+    """No `serve` answers for this data directory."""
+
+
+def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Asks the running `serve` of this data directory.
+
+    Returns:
+        Its answer; an answer that is an error ends the program with its text.
+
+    Raises:
+        NoServerError: none runs.
+    """
+    control = Layout(settings.data.absolute()).control
+    if not control.exists():
+        raise NoServerError
+    status, answer = asyncio.run(_request(os.fspath(control), method, path, parameters))
+    if status >= 400:  # noqa: PLR2004 - HTTP's own boundary
+        fail(answer.get("error", "the running collector could not answer; its log says why"))
+    return answer
+
+
+@contextmanager
+def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreRoom]:
+    """The store of a directory that no other process uses, with left-over spools sealed.
+
+    Anything that keeps it from opening ends the program with a line that says so.
+    """
+    from collector.store.engine import EngineError  # noqa: PLC0415 - the engine is needed only here
+    from collector.store.migrate import NewerDatabaseError  # noqa: PLC0415
+    from collector.storeroom import open_store  # noqa: PLC0415
+
+    if must_exist and not Layout(settings.data.absolute()).engine.exists():
+        fail(f"{settings.data} holds no collector data; `collector serve` or `collector simulate` makes some")
+    logs.configure("text", "command")
+    try:
+        configuration = read_configuration(settings)
+        paths = layout(settings)
+        lock = hold(paths, wait_seconds=2)
+        try:
+            for worker in paths.spool.iterdir():
+                segment.prepare(worker)
+                segment.recover(worker)
+            with open_store(settings, paths, configuration) as room:
+                yield room
+        finally:
+            os.close(lock)
+    except ConfigurationError as error:
+        fail(*error.problems)
+    except DirectoryInUseError as error:
+        fail(f"{error}; wait for it to end, or stop it first")
+    except (NewerDatabaseError, PepperError) as error:
+        fail(str(error))
+    except EngineError as error:
+        fail(f"{error}; `collector status` tells whether anything waits, nothing is lost by trying again")
+
+
+async def _request(
+    control: str, method: str, path: str, parameters: Mapping[str, str] | None
+) -> tuple[int, dict[str, Any]]:
+    import aiohttp  # noqa: PLC0415 - only where a server is asked
+
+    try:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(control), timeout=aiohttp.ClientTimeout()) as session,
+            session.request(method, f"http://collector{path}", params=parameters) as response,
+        ):
+            return response.status, json.loads(await response.read() or b"{}")
+    except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
+        raise NoServerError from error

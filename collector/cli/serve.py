@@ -1,0 +1,57 @@
+"""`collector serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from collector import logs
+from collector.cli.main import fail
+from collector.cli.options import with_settings
+from collector.layout import DirectoryInUseError, layout
+from schemas.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from collector.settings import Settings
+
+
+@click.command("serve")
+@with_settings()
+def command(settings: Settings) -> None:
+    """Take reports, load them, publish, answer: everything on this machine.
+
+    Stops cleanly on SIGTERM and Ctrl-C: what was acknowledged is on disk, and loaded or waiting.
+    """
+    logs.configure(settings.log_format, "supervisor")
+    try:
+        paths = layout(settings)
+        # Read once, at import, by the library that adds the processes' metrics up.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.fspath(paths.metrics)
+        from collector.ingest.pseudonyms import PepperError  # noqa: PLC0415 - imports the metrics
+        from collector.supervisor import AddressInUseError, Supervisor  # noqa: PLC0415
+
+        if paths.simulated.exists():
+            click.echo("note: this directory holds simulated reports; use another one for real ones", err=True)
+        try:
+            asyncio.run(Supervisor(settings, _announce).run())
+        except PepperError as error:
+            fail(str(error))
+        except AddressInUseError as error:
+            fail(f"{error}; choose another port or stop what uses it")
+    except ConfigurationError as error:
+        fail(*error.problems)
+    except DirectoryInUseError as error:
+        fail(f"{error}; stop it, or give another directory with --data")
+    except OSError as error:
+        fail(f"{settings.data}: {error.strerror}")
+
+
+def _announce(addresses: dict[str, str]) -> None:
+    click.echo(f"taking reports at {addresses['ingest']}")
+    click.echo(f"published counts at {addresses['reports']}/v1/usage, metrics at {addresses['metrics']}/metrics")
+    click.echo("Ctrl-C stops.")
+    sys.stdout.flush()

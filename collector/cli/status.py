@@ -1,0 +1,52 @@
+"""`collector status`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from collector.cli.open import NoServerError, ask, open_room
+from collector.cli.options import with_settings
+
+if TYPE_CHECKING:
+    from collector.settings import Settings
+
+
+@click.command("status")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
+@with_settings("data")
+def command(settings: Settings, form: str) -> None:
+    """What was accepted, where it is, and what happens next.
+
+    Works beside a running `collector serve` and without one. accepted = loaded + waiting + quarantined.
+    """
+    try:
+        state = ask(settings, "GET", "/status") | {"serving": True}
+    except NoServerError:
+        with open_room(settings) as room:
+            state = room.status(dt.datetime.now(dt.UTC)) | {"serving": False}
+    if form == "json":
+        click.echo(json.dumps(state))
+        return
+    for name, text in _lines(state):
+        click.echo(f"{name:<14}{text}")
+
+
+def _lines(state: dict[str, Any]) -> list[tuple[str, str]]:
+    counts = [
+        ("accepted", "reports on disk since installation, at most 400 days"),
+        ("loaded", "in the store"),
+        ("waiting", "in the spool, on their way to the store"),
+        ("quarantined", "set aside because the store could not read them"),
+    ]
+    lines = [(name, f"{state[name]:>12,}  {means}") for name, means in counts]
+    lines.append(("last closed", state["last_closed"] or "no day yet"))
+    when = state["next_closing"] if state["serving"] else f"{state['next_closing']} if `collector serve` runs then"
+    lines.append(("next closing", when))
+    lines.append(("serving", "yes" if state["serving"] else "no"))
+    if state["simulated"]:
+        lines.append(("simulated", "yes: these reports were made up"))
+    return lines

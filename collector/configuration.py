@@ -1,0 +1,47 @@
+"""Everything an operator wrote, read and checked together: policy, catalogue, schemas and menu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collector.publish.menu import Menu, load_menu
+from schemas.catalogue import Catalogue, load_catalogue
+from schemas.policy import Policy, load_policy
+from schemas.problems import ConfigurationError
+from schemas.reports import problems_with
+
+if TYPE_CHECKING:
+    from collector.settings import Settings
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the processes run with."""
+
+    policy: Policy
+    catalogue: Catalogue
+    menu: Menu
+
+
+def read_configuration(settings: Settings) -> Configuration:
+    """Policy, catalogue and menu of these settings.
+
+    Raises:
+        ConfigurationError: every problem in them. A catalogue or menu is judged by its policy, so
+            theirs are found only once the policy can be read.
+    """
+    policy = load_policy(settings.policy)
+    problems = [f"{settings.policy}: {problem}" for problem in problems_with(policy)]
+    catalogue = menu = None
+    try:
+        catalogue = load_catalogue(policy, settings.catalogue)
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        menu = load_menu(policy, settings.menu)
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems or catalogue is None or menu is None:
+        raise ConfigurationError(problems)
+    return Configuration(policy, catalogue, menu)

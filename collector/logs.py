@@ -1,0 +1,45 @@
+"""One structured line for each event, on standard error.
+
+Only our own events are written: the libraries' loggers quote addresses and bodies in their messages, so
+of theirs only the fact and the exception's type are kept. No event carries a report's content.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+class _TypeOnly(logging.Handler):
+    """Turns a library's message into an event without its text, which may hold an address or a value."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        structlog.get_logger().log(record.levelno, "library", library=record.name.split(".")[0], error=error)
+
+
+def configure(log_format: str, process: str) -> None:
+    """Sets up logging for this process.
+
+    Args:
+        log_format: `json` or `text`.
+        process: which process this is, e.g. `ingest-0`.
+    """
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    logging.basicConfig(level=logging.WARNING, handlers=[_TypeOnly()], force=True)

@@ -1,0 +1,33 @@
+"""Dropping private rows whose purpose is fulfilled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from collector.publish.closing import REMEMBERED_DAYS
+from collector.publish.periods import ONE_DAY, period_of
+
+if TYPE_CHECKING:
+    from collector.store.engine import Engine
+
+
+def expire(engine: Engine, today: dt.date, last_closed: dt.date, keep_after_release_days: int) -> list[dt.date]:
+    """Drops the days of `private.counted` that no release needs any more.
+
+    A day goes once its week and month are released (both end before or on `last_closed`), the grace
+    after the month's end has passed, and no id of it can be a duplicate of a report still to close.
+
+    Returns:
+        The days that were dropped.
+    """
+    dropped = []
+    grace = dt.timedelta(days=keep_after_release_days)
+    for (day,) in engine.rows("SELECT DISTINCT counted_on FROM private.counted ORDER BY counted_on"):
+        week, month = period_of(day, "week").last_day, period_of(day, "month").last_day
+        is_released = max(week, month) <= last_closed
+        is_remembered = day + REMEMBERED_DAYS * ONE_DAY > last_closed
+        if is_released and not is_remembered and month + grace < today:
+            engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
+            dropped.append(day)
+    return dropped

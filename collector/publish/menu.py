@@ -1,0 +1,111 @@
+"""The menu of published tables, read from TOML, and what may not stand in one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from collector.publish.measures import FIELDS, MEASURES
+from collector.publish.periods import Grain
+from schemas.problems import ConfigurationError, parse, read_toml
+
+if TYPE_CHECKING:
+    from schemas.policy import Policy
+
+SHIPPED_MENU = Path(__file__).parent / "menu.toml"
+SMALLEST_K = 10
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Table(_Entry):
+    """One published table: a measure, broken down by the product and up to two fields, for some grains."""
+
+    measure: Literal["boots", "runs", "licences"]
+    fields: tuple[str, ...] = Field(max_length=2)
+    grains: tuple[Grain, ...] = Field(min_length=1)
+
+    @property
+    def breakdown(self) -> str:
+        """The fields as they stand in `public.cells`: joined by "+", empty for the total."""
+        return "+".join(self.fields)
+
+
+class Profile(_Entry):
+    """How much noise: standard deviations for tables of reports and tables of licences."""
+
+    report_sigma: int = Field(ge=1, le=1000)
+    licence_sigma: int = Field(ge=1, le=1000)
+
+
+class Menu(_Entry):
+    """All published tables and their protection."""
+
+    version: int = Field(ge=1)
+    k: int = Field(ge=1, le=1000)
+    gate_sigmas: int = Field(ge=1, le=20)
+    cells_per_licence: int = Field(ge=1, le=100)
+    profiles: dict[str, Profile]
+    tables: tuple[Table, ...] = Field(min_length=1)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that change with anything in the menu."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def of(self, grain: Grain) -> list[Table]:
+        """The tables that are released for `grain`."""
+        return [table for table in self.tables if grain in table.grains]
+
+    def sigma(self, table: Table, profile: str) -> int:
+        """The noise's standard deviation for a table, in units of its measure."""
+        noise = self.profiles[profile]
+        return noise.licence_sigma if MEASURES[table.measure].per_licence else noise.report_sigma
+
+    def problems(self, policy: Policy) -> list[str]:
+        """What may not stand in a menu under `policy`, one line each."""
+        found = [f"k = {self.k}: fewer than {SMALLEST_K} units behind a number"] if self.k < SMALLEST_K else []
+        found += [f"profile {name}: is missing" for name in ("standard", "strict") if name not in self.profiles]
+        for (measure, breakdown), n in Counter((t.measure, t.breakdown) for t in self.tables).items():
+            if n > 1:
+                found.append(f"table {measure} by {breakdown or 'product'}: given {n} times")
+        for table in self.tables:
+            found += [f"table {table.measure} by {table.breakdown or 'product'}: {p}" for p in _doubts(table, policy)]
+        return found
+
+
+def _doubts(table: Table, policy: Policy) -> list[str]:
+    measure = MEASURES[table.measure]
+    found = [f"{field} is no field" for field in table.fields if field not in FIELDS]
+    found += [
+        f"no clause permits {field} from source {source}"
+        for field in table.fields
+        if field in FIELDS
+        for source in measure.sources
+        if policy.permit(source, FIELDS[field]) is None and field != "source"
+    ]
+    if "source" in table.fields and len(measure.sources) == 1:
+        found.append("this measure has one source")
+    if measure.per_licence and table.grains != ("month",):
+        found.append("licences are released by month only: fine time or fine fields, never both")
+    return found
+
+
+def load_menu(policy: Policy, path: Path | None = None) -> Menu:
+    """The menu at `path` (the shipped one if None), checked against `policy`.
+
+    Raises:
+        ConfigurationError: unreadable, or everything that may not stand in it.
+    """
+    path = path or SHIPPED_MENU
+    menu = parse(Menu, read_toml(path), path)
+    problems = menu.problems(policy)
+    if problems:
+        raise ConfigurationError([f"{path}: {problem}" for problem in problems])
+    return menu

@@ -1,0 +1,122 @@
+"""Closes and releases every period that is due, in order, and expires what is no longer needed."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from collector.publish import closing
+from collector.publish.expiry import expire
+from collector.publish.periods import ONE_DAY, Period, days, ending_on
+from collector.publish.release import release
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from collector.publish.menu import Menu
+    from collector.store.engine import Engine
+
+log = structlog.get_logger()
+
+
+class NotOverError(Exception):
+    """A day may be closed only after it has ended."""
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Publishes from one engine.
+
+    Attributes:
+        engine: a connection of the publisher's own.
+        menu: the tables and their protection.
+        profile: which noise of the menu.
+        keep_after_release_days: grace of private rows after their month is out.
+        has_loaded_past: the watermark rule: whether no spool holds a row of a day or before.
+        new_secret: makes a release secret.
+    """
+
+    engine: Engine
+    menu: Menu
+    profile: str
+    keep_after_release_days: int
+    has_loaded_past: Callable[[dt.date], bool]
+    new_secret: Callable[[], bytes] = lambda: secrets.token_bytes(32)
+
+    def due(self, through: dt.date) -> list[dt.date]:
+        """The days up to `through` that are not closed, oldest first; none before the first report."""
+        last = last_closed(self.engine)
+        first = last + ONE_DAY if last else self._first_day()
+        return list(days(first, through)) if first else []
+
+    def publish(
+        self, today: dt.date, through: dt.date, done: Callable[[dt.date], None] = lambda _: None
+    ) -> list[Period]:
+        """Closes every due day up to `through` and releases it with the weeks and months that end on it.
+
+        Args:
+            today: the current UTC date.
+            through: the last day to close, before `today`.
+            done: called after each closed day.
+
+        Returns:
+            The periods that were released, in order.
+
+        Raises:
+            NotOverError: `through` has not ended.
+            EngineError: the engine failed; running again goes on where this stopped.
+        """
+        if through >= today:
+            raise NotOverError(f"{through} is not over yet: the last day that can be closed is {today - ONE_DAY}")
+        self._finish_earlier_tries()
+        released: list[Period] = []
+        for day in self.due(through):
+            complete = self.has_loaded_past(day)
+            closing.close_day(self.engine, day)
+            # The day's own release comes last: it is what says that everything ending on the day is out.
+            for period in (*ending_on(day), Period("day", day)):
+                self._release(period, today, complete=complete and self._is_complete(period))
+                released.append(period)
+            closing.forget_claim(self.engine, day)
+            log.info("day_closed", day=day.isoformat(), complete=complete)
+            done(day)
+        last = last_closed(self.engine)
+        if last:
+            expire(self.engine, today, last, self.keep_after_release_days)
+        return released
+
+    def _release(self, period: Period, today: dt.date, *, complete: bool) -> None:
+        release(
+            self.engine, self.menu, self.profile, period, secret=self.new_secret(), today=today, complete=complete
+        )
+
+    def _is_complete(self, period: Period) -> bool:
+        """Whether the days of `period` that are closed so far were closed complete."""
+        late = self.engine.rows(
+            "SELECT 1 FROM public.releases WHERE grain = 'day' AND NOT complete "
+            "AND period BETWEEN {first:Date} AND {last:Date} LIMIT 1",
+            first=period.start,
+            last=period.last_day,
+        )
+        return not late
+
+    def _finish_earlier_tries(self) -> None:
+        """Drops the claims of days that were released just before a kill."""
+        last = last_closed(self.engine)
+        for day in closing.claimed_days(self.engine):
+            if last and day <= last:
+                closing.forget_claim(self.engine, day)
+
+    def _first_day(self) -> dt.date | None:
+        received = [*closing.claimed_days(self.engine), *closing.open_days(self.engine)]
+        return min(received, default=None)
+
+
+def last_closed(engine: Engine) -> dt.date | None:
+    """The last day that is closed; a day's own release is the last of those that end on it."""
+    rows = engine.rows("SELECT max(period), count() FROM public.releases WHERE grain = 'day'")
+    return rows[0][0] if rows[0][1] else None

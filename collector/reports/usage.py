@@ -1,0 +1,133 @@
+"""The question "how much is this used", and its answer from published cells."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from collector.publish.measures import FIELDS, MEASURES
+from collector.publish.periods import GRAINS, Grain, period_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from collector.publish.menu import Menu
+    from collector.publish.released import Released
+
+# One fixed sentence: it must not depend on what is in the data.
+ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
+NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
+
+
+class UsageError(Exception):
+    """A question that cannot be answered; the text says what can be asked."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question.
+
+    Attributes:
+        product: a product's name, or None for all products.
+        fields: what to break the count down by; one or two fields of the menu, or none.
+        measure: boots, runs or licences; by default the product's own.
+        grain: day, week or month; by default the coarsest that is released.
+        first: earliest day asked about; by default the latest period's.
+        last: latest day asked about.
+    """
+
+    product: str | None = None
+    fields: tuple[str, ...] = ()
+    measure: str | None = None
+    grain: str | None = None
+    first: dt.date | None = None
+    last: dt.date | None = None
+
+
+def read_question(parameters: Mapping[str, str]) -> Question:
+    """The question in the parameters `product`, `by`, `measure`, `grain`, `from` and `to`.
+
+    Raises:
+        UsageError: a parameter that does not exist or cannot be read.
+    """
+    known = {"product", "by", "measure", "grain", "from", "to"}
+    if unknown := sorted(parameters.keys() - known):
+        raise UsageError(f"no such parameter: {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+    return Question(
+        product=parameters.get("product") or None,
+        fields=tuple(f.strip() for f in parameters.get("by", "").split(",") if f.strip()),
+        measure=parameters.get("measure") or None,
+        grain=parameters.get("grain") or None,
+        first=_day("from", parameters.get("from")),
+        last=_day("to", parameters.get("to")),
+    )
+
+
+def usage(released: Released, menu: Menu, question: Question) -> dict[str, Any]:
+    """The answer, ready for JSON.
+
+    Returns:
+        `measure`, `means` (the measure in words), `grain`, `fields`, `periods` (the released ones asked
+        about) and `cells`: for each cell `period`, the fields' values, `value` and `error` (95 %).
+
+    Raises:
+        UsageError: not on the menu, or nothing is released yet.
+    """
+    measure = question.measure or ("licences" if question.product == "installbuilder" else "boots")
+    fields = _on_menu(menu, measure, question.fields)
+    grain = _grain(released, menu, measure, fields, question.grain)
+    periods = released.periods(grain)
+    first = period_of(question.first, grain).start if question.first else None
+    if first is None:
+        first = periods[-1] if question.last is None else periods[0]
+    last = question.last or periods[-1]
+    if first > last:
+        raise UsageError("'from' is after 'to'")
+    cells = released.cells(measure, fields, grain, first, last, question.product)
+    return {
+        "measure": measure,
+        "means": MEASURES[measure].means,
+        "grain": grain,
+        "fields": ["product", *fields],
+        "periods": [p.isoformat() for p in periods if first <= p <= last],
+        "cells": [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells],
+        "notes": [ABSENT, NOT_A_SUM],
+    }
+
+
+def _day(name: str, text: str | None) -> dt.date | None:
+    if not text:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"'{name}' is not a date such as 2026-10-31") from None
+
+
+def _on_menu(menu: Menu, measure: str, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields in the menu's order."""
+    if measure not in MEASURES:
+        raise UsageError(f"no such measure; there are: {', '.join(MEASURES)}")
+    tables = [table.fields for table in menu.tables if table.measure == measure]
+    found = next((t for t in tables if sorted(t) == sorted(fields)), None)
+    if found is None:
+        unknown = [f for f in fields if f not in FIELDS]
+        problem = "no such field" if unknown else f"{measure} are not published by {' and '.join(fields)}"
+        ways = ", ".join(" with ".join(t) for t in tables if t)
+        raise UsageError(f"{problem}; {measure} are published by product alone and by: {ways}")
+    return found
+
+
+def _grain(released: Released, menu: Menu, measure: str, fields: tuple[str, ...], asked: str | None) -> Grain:
+    offered = [g for g in GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
+    name = f"{measure} by {' and '.join(fields) or 'product'}"
+    if asked and asked not in offered:
+        raise UsageError(f"{name} is published by {' and '.join(offered)} only")
+    with_releases = [grain for grain in offered if released.periods(grain)]
+    usable = [grain for grain in with_releases if asked in {None, grain}]
+    if usable:
+        return usable[-1]
+    if with_releases:
+        raise UsageError(f"no {asked} has been released yet; ask by {' or '.join(with_releases)}")
+    raise UsageError(f"nothing is released yet: {name} appears once a {offered[0]} has ended and is closed")

@@ -1,0 +1,35 @@
+"""How the collector does: what was accepted, where it is, and what happens next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from collector.publish.publisher import last_closed
+from collector.store.loader import loaded_rows
+
+if TYPE_CHECKING:
+    from collector.store.engine import Engine
+    from collector.store.loader import Loader
+
+
+def status(engine: Engine, loader: Loader, now: dt.datetime, publish_after_minutes: int, *, simulated: bool) -> dict[str, Any]:
+    """The state, ready for JSON.
+
+    Returns:
+        `accepted` = `loaded` + `waiting` + `quarantined`, in rows (duplicates included, of the last 400
+        days); `last_closed` and `next_closing` (ISO, UTC); `simulated`.
+    """
+    backlog = loader.backlog()
+    loaded = loaded_rows(engine)
+    last = last_closed(engine)
+    tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(tzinfo=dt.UTC))
+    return {
+        "accepted": loaded + backlog.waiting + backlog.quarantined,
+        "loaded": loaded,
+        "waiting": backlog.waiting,
+        "quarantined": backlog.quarantined,
+        "last_closed": last.isoformat() if last else None,
+        "next_closing": (tomorrow + dt.timedelta(minutes=publish_after_minutes)).isoformat(timespec="minutes"),
+        "simulated": simulated,
+    }
