@@ -5,7 +5,7 @@ A new version is a new class and a new entry in `REPORTS`; an old one stays as l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -55,15 +55,17 @@ class InstallBuilderRun(ReportModel):
 class Report:
     """One version of one report: its name on the wire, its model and the sources it speaks for."""
 
+
     name: str
     version: int
     model: type[ReportModel]
     sources: tuple[Source, ...]
 
-    @property
-    def id(self) -> str:
-        """Name and version as clients and database write them, e.g. `image-boot/1`."""
-        return f"{self.name}/{self.version}"
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sets `id`: name and version as clients and database write them, e.g. `image-boot/1`."""
+        object.__setattr__(self, "id", f"{self.name}/{self.version}")
 
     @property
     def path(self) -> str:
@@ -83,10 +85,10 @@ REPORTS: Mapping[str, Report] = {
 def problems_with(policy: Policy, reports: Mapping[str, Report] = REPORTS) -> list[str]:
     """Every field of a report model that `policy` has no permit for, one line each."""
     return [
-        f"field {field} of report {report.id}: no clause of {policy.id} permits it from source {source}; "
-        f"a [[permits]] entry with field = \"{field}\" and sources = [\"{source}\"] is missing"
+        f"field {name} of report {report.id}: no clause of {policy.id} permits it from source {source}; "
+        f"a [[permits]] entry with field = \"{name}\" and sources = [\"{source}\"] is missing"
         for report in reports.values()
         for source in report.sources
-        for field in report.model.model_fields
-        if policy.permit(source, field) is None
+        for name in report.model.model_fields
+        if policy.permit(source, name) is None
     ]

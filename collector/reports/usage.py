@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # One fixed sentence: it must not depend on what is in the data.
 ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
+PER_LICENCE = "A licence counts in at most {n} values of a table, so that no holder stands out; their error does not cover this."
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
 
 
@@ -92,8 +93,13 @@ def usage(released: Released, menu: Menu, question: Question) -> dict[str, Any]:
         "fields": ["product", *fields],
         "periods": [p.isoformat() for p in periods if first <= p <= last],
         "cells": [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells],
-        "notes": [ABSENT, NOT_A_SUM],
+        "notes": _notes(menu, measure),
     }
+
+
+def _notes(menu: Menu, measure: str) -> list[str]:
+    notes = [ABSENT, NOT_A_SUM]
+    return [*notes, PER_LICENCE.format(n=menu.cells_per_licence)] if MEASURES[measure].per_licence else notes
 
 
 def _day(name: str, text: str | None) -> dt.date | None:

@@ -15,12 +15,12 @@ import time
 from typing import List, Optional
 
 from telemetry_client.client import open_client
+from telemetry_client.deadline import TOTAL_SECONDS, Deadline
 from telemetry_client.facts import Given
 from telemetry_client.machine import this_machine
 from telemetry_client.permits import INSTALLBUILDER, load_permits
 from telemetry_client.result import Fate, Result
 from telemetry_client.state import State, state_directory
-from telemetry_client.transport import TOTAL_SECONDS, Deadline
 
 __all__ = ["Fate", "Result", "report_boot", "report_run"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import List, Optional
 
-from telemetry_client.transport import TOTAL_SECONDS
+from telemetry_client.deadline import TOTAL_SECONDS
 
 _LONGEST_SECONDS = 60.0
 
@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         "send",
         parents=[facts, places, forms],
         help="send one report, if that is allowed",
-        description="Sends one report. Exit code 0 whatever the network does, and when opted out; 2 on wrong use.",
+        description="Sends one report. Exit code: 0 even without network or when opted out, 2 on wrong use.",
         allow_abbrev=False,
     )
     send.add_argument(

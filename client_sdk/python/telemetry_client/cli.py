@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
 from telemetry_client.arguments import build_parser, parse
 from telemetry_client.client import Client, open_client
+from telemetry_client.deadline import Deadline
 from telemetry_client.endpoint import Refused, parse_endpoint
 from telemetry_client.facts import Given
 from telemetry_client.machine import this_machine
@@ -21,7 +22,6 @@ from telemetry_client.permits import load_permits
 from telemetry_client.presentation import describe_report, describe_status, report_lines, status_lines
 from telemetry_client.result import Fate
 from telemetry_client.state import State, state_directory
-from telemetry_client.transport import Deadline
 
 if TYPE_CHECKING:
     import argparse

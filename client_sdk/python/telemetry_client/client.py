@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Callable, Optional, Tuple, Union
 
 from telemetry_client.configuration import Configuration, read_configuration
 from telemetry_client.consent import Decision, Situation, decide
-from telemetry_client.delivery import Delivery
 from telemetry_client.endpoint import Endpoint, Refused, parse_endpoint
 from telemetry_client.facts import Given, collect
 from telemetry_client.outbox import Outbox
@@ -21,8 +20,8 @@ from telemetry_client.result import Fate, Result
 from telemetry_client.state import SYSTEM_DIRECTORY, Choice, State
 
 if TYPE_CHECKING:
+    from telemetry_client.deadline import Deadline
     from telemetry_client.machine import Machine
-    from telemetry_client.transport import Deadline
 
 Announce = Callable[[str], bool]
 
@@ -110,6 +109,9 @@ class Client:
             )
         if decision.needs_notice and not self._give_notice(dry_run=dry_run):
             return Result(Fate.OPTED_OUT, "nothing was sent: the notice that comes first could not be shown")
+        # Loaded here only: on a machine that is opted out nothing of the network is even imported.
+        from telemetry_client.delivery import Delivery  # noqa: PLC0415
+
         delivery = Delivery(
             self.permits,
             endpoint,

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry_client.result import Fate, Result
-from telemetry_client.transport import Answer, Deadline, post
+from telemetry_client.transport import Answer, post
 
 if TYPE_CHECKING:
+    from telemetry_client.deadline import Deadline
     from telemetry_client.endpoint import Endpoint
     from telemetry_client.outbox import Outbox
     from telemetry_client.permits import Permits

@@ -91,7 +91,7 @@ class Outbox:
         names = self.names()
         surplus = names[: max(0, len(names) - MAX_REPORTS)]
         for name in names:
-            # The distance counts, not its sign: a clock that was years ahead must not keep a report for years.
+            # The distance counts, not its sign: a clock that was years ahead must not keep it for years.
             if name in surplus or abs(now - _made_at(name)) > MAX_AGE_SECONDS:
                 self.remove(name)
         for name in self._listed():

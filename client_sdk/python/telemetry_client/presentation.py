@@ -10,8 +10,9 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from telemetry_client.configuration import ADMINISTRATOR_FILE, IMAGE_FILE
+from telemetry_client.deadline import TOTAL_SECONDS
 from telemetry_client.endpoint import Endpoint, Refused
-from telemetry_client.transport import TOTAL_SECONDS, USER_AGENT, tls_context
+from telemetry_client.version import USER_AGENT
 
 if TYPE_CHECKING:
     from telemetry_client.client import Client
@@ -172,24 +173,12 @@ def _network(endpoint: object) -> str:
     if isinstance(endpoint, Endpoint) and not endpoint.is_tls:
         return f"plain http, to this machine only; {limits}"
     try:
-        trusted = tls_context().cert_store_stats().get("x509_ca", 0)
+        from telemetry_client.tls import has_authorities  # noqa: PLC0415 - minimal builds of Python have no TLS
     except ImportError:
         return "this Python has no TLS: nothing can be sent to another machine"
-    except OSError:
-        trusted = 0
-    if not trusted and not _has_certificate_directory():
+    if not has_authorities():
         return "no trusted certificates were found: nothing can be sent to another machine"
     return f"https, certificate always verified; {limits}"
-
-
-def _has_certificate_directory() -> bool:
-    import ssl  # noqa: PLC0415 - only reached where Python has TLS
-
-    directory = ssl.get_default_verify_paths().capath
-    try:
-        return bool(directory and os.listdir(directory))
-    except OSError:
-        return False
 
 
 def _is_writable(directory: str) -> bool:

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional
 
 from telemetry_client.assignments import last_values
 from telemetry_client.durable_file import write_durably
+from telemetry_client.version import CLIENT_VERSION
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
 
 SYSTEM_DIRECTORY = "/var/lib/telemetry-client"
-CLIENT_VERSION = "1"
 MAX_WAIT_SECONDS = 24 * 3600
 _MAX_STATE_FILE_BYTES = 64 * 1024
 
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 
 
 def state_directory(machine: Machine, given: str = "") -> str:
-    """As given, TELEMETRY_STATE_DIR, the machine's for root, else the user's; empty where there is no home."""
+    """As given, TELEMETRY_STATE_DIR, the machine's for root, else the user's; empty without a home."""
     environ = machine.environ
     stated = given or environ.get("TELEMETRY_STATE_DIR", "")
     if stated:
@@ -63,8 +63,8 @@ class State:
         self.directory = directory
 
     def path(self, name: str) -> str:
-        """Where the file `name` lies."""
-        return os.path.join(self.directory, name)
+        """Where the file `name` lies; without a state directory nowhere, not in the current one."""
+        return os.path.join(self.directory, name) if self.directory else ""
 
     def choice(self, *, is_own: bool = True) -> Optional[Choice]:
         """The stored choice; None where nobody has chosen."""

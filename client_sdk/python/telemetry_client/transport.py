@@ -18,13 +18,12 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, List, NamedTuple, Optional
 
-if TYPE_CHECKING:
-    import ssl
+from telemetry_client.version import USER_AGENT
 
+if TYPE_CHECKING:
+    from telemetry_client.deadline import Deadline
     from telemetry_client.endpoint import Endpoint
 
-USER_AGENT = "product-telemetry/1"
-TOTAL_SECONDS = 8.0
 CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 64 * 1024
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -38,17 +37,6 @@ class Answer(NamedTuple):
     field: str = ""
     retry_after: Optional[float] = None
     trouble: str = ""
-
-
-class Deadline:
-    """A moment on the monotonic clock that all steps together must not pass."""
-
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Seconds left; 0 when it has passed."""
-        return max(0.0, self._at - time.monotonic())
 
 
 def post(endpoint: Endpoint, path: str, body: bytes, deadline: Deadline) -> Answer:
@@ -75,7 +63,10 @@ class _Exchange:
         self.answers: List[Answer] = []
 
     def run(self) -> None:
-        self.answers.append(self._answer())
+        try:
+            self.answers.append(self._answer())
+        except Exception as error:  # noqa: BLE001 - the top of a thread, which would print the error with its text
+            self.answers.append(Answer(0, trouble=f"internal error ({type(error).__name__})"))
 
     def abandon(self) -> None:
         """Ends a thread that still reads; without this a dripping server would keep it for ever."""
@@ -118,21 +109,17 @@ class _Exchange:
         host, port = self.endpoint.host, self.endpoint.port
         seconds = min(CONNECT_SECONDS, max(0.1, self.deadline.remaining()))
         if self.endpoint.is_tls:
+            from telemetry_client.tls import tls_context  # noqa: PLC0415 - minimal builds of Python have no TLS
+
             return http.client.HTTPSConnection(host, port, timeout=seconds, context=tls_context())
         return http.client.HTTPConnection(host, port, timeout=seconds)
 
 
-def tls_context() -> ssl.SSLContext:
-    """TLS 1.2 or later, certificate and host name verified. Raises ImportError where Python has no TLS."""
-    import ssl  # noqa: PLC0415 - minimal builds of Python come without it
-
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
 def _read(response: http.client.HTTPResponse) -> Answer:
-    text = response.read(MAX_ANSWER_BYTES + 1)
+    text = b""
+    # The status line is the answer; a 202 whose explanation is cut short is a 202.
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        text = response.read(MAX_ANSWER_BYTES + 1)
     outcome = field = ""
     with contextlib.suppress(ValueError, RecursionError):
         told = json.loads(text) if len(text) <= MAX_ANSWER_BYTES else None
