@@ -1,13 +1,13 @@
 """Where things are in a data directory.
 
-    <data>/lock                 held (flock) by whoever runs on this directory, `serve` or a command
-    <data>/run/control.sock     the store process of a running `serve` answers local commands here
-    <data>/run/metrics/         values of the processes' metrics; emptied at start
-    <data>/spool/<worker>/      rows on disk and not yet in the engine, see ingest/segment.py
-    <data>/quarantine/          segments that the engine could not parse
-    <data>/secrets/             peppers, see ingest/pseudonyms.py
-    <data>/engine/              the embedded engine
-    <data>/simulated            there if `collector simulate` made the reports in here
+<data>/lock                 held (flock) by whoever runs on this directory, `serve` or a command
+<data>/run/control.sock     the store process of a running `serve` answers local commands here
+<data>/run/metrics/         values of the processes' metrics; emptied at start
+<data>/spool/<worker>/      rows on disk and not yet in the engine, see ingest/segment.py
+<data>/quarantine/          segments that the engine could not parse
+<data>/secrets/             peppers, see ingest/pseudonyms.py
+<data>/engine/              the embedded engine
+<data>/simulated            there if `collector simulate` made the reports in here
 """
 
 from __future__ import annotations

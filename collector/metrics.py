@@ -21,11 +21,14 @@ SPOOL_FAILURES = Counter("telemetry_spool_failures", "Group commits that failed;
 LOADED_ROWS = Counter("telemetry_loaded_rows", "Rows handed to the engine and confirmed.")
 LOAD_FAILURES = Counter("telemetry_load_failures", "Loads that failed and will be tried again.")
 QUARANTINED = Counter("telemetry_quarantined_segments", "Segments the engine could not parse.")
-WAITING_SEGMENTS = Gauge("telemetry_waiting_segments", "Sealed segments not yet loaded.", multiprocess_mode="mostrecent")
+WAITING_SEGMENTS = Gauge(
+    "telemetry_waiting_segments", "Sealed segments not yet loaded.", multiprocess_mode="mostrecent"
+)
 RELEASES = Counter("telemetry_releases", "Periods released.", ["grain"])
 PUBLISH_FAILURES = Counter("telemetry_publish_failures", "Closings that failed and will be tried again.")
 LICENCES_LEFT_OUT = Counter(
-    "telemetry_licence_rows_left_out", "Rows with a licence that closed in a later quarter and left the measure."
+    "telemetry_licence_rows_left_out",
+    "Rows with a licence that closed in a later quarter and left the measure.",
 )
 
 

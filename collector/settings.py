@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(16_384, ge=512, le=1_048_576, description="Longest single report.")
     max_batch_bytes: int = Field(4_194_304, ge=4_096, le=67_108_864, description="Longest NDJSON batch.")
     max_batch_lines: int = Field(10_000, ge=1, le=100_000, description="Most lines of an NDJSON batch.")
-    seal_after_seconds: float = Field(5.0, gt=0, le=300, description="A spool segment is handed to the store after this.")
+    seal_after_seconds: float = Field(
+        5.0, gt=0, le=300, description="A spool segment is handed to the store after this."
+    )
     seal_after_bytes: int = Field(67_108_864, ge=4_096, description="... or when it is this long.")
     reserve_percent: float = Field(5.0, ge=0, le=50, description="Share of the disk kept free; below it, 507.")
     load_every_seconds: float = Field(1.0, gt=0, le=60, description="How often the store looks for sealed segments.")
@@ -55,7 +57,9 @@ class Settings(BaseSettings):
     publish_at_the_latest_after_hours: int = Field(
         48, ge=1, le=240, description="A day is closed as incomplete after this, even if a spool lags."
     )
-    keep_after_release_days: int = Field(10, ge=0, le=60, description="Private rows are kept this long after their month is out.")
+    keep_after_release_days: int = Field(
+        10, ge=0, le=60, description="Private rows are kept this long after their month is out."
+    )
     log_format: str = Field("json", pattern="^(json|text)$", description="Log lines for machines or for people.")
     documentation_url: str = Field("/v1/data", description="Page that answers link to; outcome codes are its headings.")
 

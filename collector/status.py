@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collector.store.loader import Loader
 
 
-def status(engine: Engine, loader: Loader, now: dt.datetime, publish_after_minutes: int, *, simulated: bool) -> dict[str, Any]:
+def status(
+    engine: Engine, loader: Loader, now: dt.datetime, publish_after_minutes: int, *, simulated: bool
+) -> dict[str, Any]:
     """The state, ready for JSON.
 
     Returns:

@@ -47,7 +47,10 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
             ),
         ]
         child.say_ready()
-        tasks = [asyncio.create_task(_load(room, stop)), asyncio.create_task(_publish(room, publishing, stop))]
+        tasks = [
+            asyncio.create_task(_load(room, stop)),
+            asyncio.create_task(_publish(room, publishing, stop)),
+        ]
         await stop.wait()
         await asyncio.gather(*tasks)
         for runner in runners:

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,8 @@ from collector.ingest.worker import today
 from collector.layout import Layout, hold, layout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.settings import Settings
 
 log = structlog.get_logger()
@@ -82,7 +83,11 @@ class Supervisor:
         exposition = _bind(settings.metrics_host, settings.metrics_port)
         store = Child("store", ["collector.storekeeper", str(reports.fileno())], (reports.fileno(), lock))
         workers = [
-            Child(f"ingest-{i}", ["collector.ingest.worker", str(i), str(ingest.fileno())], (ingest.fileno(), lock))
+            Child(
+                f"ingest-{i}",
+                ["collector.ingest.worker", str(i), str(ingest.fileno())],
+                (ingest.fileno(), lock),
+            )
             for i in range(settings.workers)
         ]
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -58,7 +58,9 @@ class Catalogue(BaseModel):
             except ValueError:
                 found.append(f"product {name!r}: a name is lower-case letters, digits and single hyphens")
             if product.policy != policy.id:
-                found.append(f"product {name}: is under policy {product.policy}, this collector's policy is {policy.id}")
+                found.append(
+                    f"product {name}: is under policy {product.policy}, this collector's policy is {policy.id}"
+                )
             if product.report == "image-boot" and not set(product.sources) <= set(IMAGE_SOURCES):
                 found.append(f"product {name}: image-boot comes from vm, cloud or container only")
             if product.report == "installbuilder-run" and product.sources != ("installbuilder",):

@@ -40,4 +40,8 @@ def examples() -> Iterator[Example]:
             continue
         content = json.loads(path.read_text(encoding="utf-8"))
         text = content["text"] if "text" in content else json.dumps(content["body"])
-        yield Example(path, report, text.encode(), Outcome(content["outcome"]), content["field"])
+        yield Example(path, report, text.encode(), _outcome(content["outcome"]), content["field"])
+
+
+def _outcome(code: str) -> Outcome:
+    return next(outcome for outcome in Outcome if outcome.value == code)

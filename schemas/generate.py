@@ -77,7 +77,10 @@ def data_dictionary(policy: Policy) -> str:
     lines += ["## Never collected", ""]
     lines += [f"- {c.says} {c.why}" for c in policy.clauses if c.status == "permitted, not used"]
     lines += ["", "## What the server answers", ""]
-    lines += ["Every answer carries an outcome code; a rejected report is not stored, and no value is repeated.", ""]
+    lines += [
+        "Every answer carries an outcome code; a rejected report is not stored, and no value is repeated.",
+        "",
+    ]
     for outcome in Outcome:
         lines += [f"### {outcome.value}", "", f"HTTP {outcome.status}. {outcome.meaning}", ""]
     lines += ["## The policy, clause by clause", "", "| clause | what it says | status | by or why |"]
@@ -106,14 +109,17 @@ def _field_row(policy: Policy, report: Report, name: str, field: dict[str, Any],
 
 def published_files(policy: Policy) -> dict[Path, str]:
     """Every generated file, by its path from the project's top, with its content."""
-    pretty = {"indent": 2, "ensure_ascii": False}
-    permits_text = json.dumps(permits(policy), **pretty) + "\n"  # type: ignore[arg-type]
+    permits_text = _pretty(permits(policy))
     files = {
-        PUBLISHED / f"{report.name}-{report.version}.schema.json": json.dumps(json_schema(report), **pretty) + "\n"  # type: ignore[arg-type]
+        PUBLISHED / f"{report.name}-{report.version}.schema.json": _pretty(json_schema(report))
         for report in REPORTS.values()
     }
     files |= {PUBLISHED / "permits.json": permits_text, PUBLISHED / "DATA.md": data_dictionary(policy)}
     return files | dict.fromkeys(CLIENT_COPIES, permits_text)
+
+
+def _pretty(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

@@ -38,11 +38,19 @@ class Outcome(Enum):
     )
     MISSING_FIELD = "missing_field", 422, "A field that the report needs is not there."
     UNKNOWN_FIELD = "unknown_field", 422, "No report has a field of this name."
-    FIELD_NOT_PERMITTED = "field_not_permitted", 422, "The policy does not permit this field from this source."
+    FIELD_NOT_PERMITTED = (
+        "field_not_permitted",
+        422,
+        "The policy does not permit this field from this source.",
+    )
     WRONG_TYPE = "wrong_type", 422, "The field is not of its type; every field is a string."
     INVALID_FORMAT = "invalid_format", 422, "The field does not have its format."
     UNKNOWN_PRODUCT = "unknown_product", 422, "The product is not in the catalogue."
-    PRODUCT_NOT_PERMITTED = "product_not_permitted", 422, "This product may not send this report from this source."
+    PRODUCT_NOT_PERMITTED = (
+        "product_not_permitted",
+        422,
+        "This product may not send this report from this source.",
+    )
     INTERNAL = "internal", 500, "The server failed; try again later."
     UNAVAILABLE = "unavailable", 503, "The report could not be written to disk; try again later."
     SPOOL_FULL = "spool_full", 507, "The disk is full or nearly so; try again later."

@@ -55,7 +55,6 @@ class InstallBuilderRun(ReportModel):
 class Report:
     """One version of one report: its name on the wire, its model and the sources it speaks for."""
 
-
     name: str
     version: int
     model: type[ReportModel]
@@ -86,7 +85,7 @@ def problems_with(policy: Policy, reports: Mapping[str, Report] = REPORTS) -> li
     """Every field of a report model that `policy` has no permit for, one line each."""
     return [
         f"field {name} of report {report.id}: no clause of {policy.id} permits it from source {source}; "
-        f"a [[permits]] entry with field = \"{name}\" and sources = [\"{source}\"] is missing"
+        f'a [[permits]] entry with field = "{name}" and sources = ["{source}"] is missing'
         for report in reports.values()
         for source in report.sources
         for name in report.model.model_fields

@@ -22,8 +22,8 @@ def command(config: Path | None, form: str, **files: str | None) -> None:
 
     Lists every problem at once and ends with exit code 1 if there is any. Starts nothing, stores nothing.
     """
-    from collector import check  # noqa: PLC0415 - the models are needed only now
-    from collector.configuration import read_configuration  # noqa: PLC0415
+    from collector import check
+    from collector.configuration import read_configuration
 
     found: list[str] = []
     try:
@@ -49,5 +49,3 @@ def command(config: Path | None, form: str, **files: str | None) -> None:
         )
     if found:
         raise SystemExit(1)
-
-

@@ -51,9 +51,9 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
 
     Anything that keeps it from opening ends the program with a line that says so.
     """
-    from collector.store.engine import EngineError  # noqa: PLC0415 - the engine is needed only here
-    from collector.store.migrate import NewerDatabaseError  # noqa: PLC0415
-    from collector.storeroom import open_store  # noqa: PLC0415
+    from collector.store.engine import EngineError
+    from collector.store.migrate import NewerDatabaseError
+    from collector.storeroom import open_store
 
     if must_exist and not Layout(settings.data.absolute()).engine.exists():
         fail(f"{settings.data} holds no collector data; `collector serve` or `collector simulate` makes some")
@@ -83,7 +83,7 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
 async def _request(
     control: str, method: str, path: str, parameters: Mapping[str, str] | None
 ) -> tuple[int, dict[str, Any]]:
-    import aiohttp  # noqa: PLC0415 - only where a server is asked
+    import aiohttp
 
     try:
         async with (

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 @contextmanager
 def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """Shows a bar until the block ends; gives a function that advances it. Silent where nobody looks."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and not every verb needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
         TextColumn("{task.description:<12}"),

@@ -42,7 +42,7 @@ def command(settings: Settings, through: dt.datetime | None, form: str) -> None:
 
 
 def _publish_here(settings: Settings, today: dt.date, through: dt.date) -> list[str]:
-    from collector.publish.publisher import NotOverError  # noqa: PLC0415 - with the engine, when needed
+    from collector.publish.publisher import NotOverError
 
     with open_room(settings) as room:
         room.loader.load_sealed()

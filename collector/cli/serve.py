@@ -31,8 +31,8 @@ def command(settings: Settings) -> None:
         paths = layout(settings)
         # Read once, at import, by the library that adds the processes' metrics up.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.fspath(paths.metrics)
-        from collector.ingest.pseudonyms import PepperError  # noqa: PLC0415 - imports the metrics
-        from collector.supervisor import AddressInUseError, Supervisor  # noqa: PLC0415
+        from collector.ingest.pseudonyms import PepperError
+        from collector.supervisor import AddressInUseError, Supervisor
 
         if paths.simulated.exists():
             click.echo("note: this directory holds simulated reports; use another one for real ones", err=True)

@@ -28,7 +28,9 @@ _LONGEST_DAYS = 365  # rows of more than 400 days would expire while they are lo
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day.  [default: yesterday, UTC]")
 @click.option("--truth", type=click.Path(path_type=Path), help="Write the exact counts here; for tests only.")
 @with_settings("data", "policy", "catalogue", "menu", "profile", "keep_after_release_days")
-def command(settings: Settings, days: int, reports: int, seed: int, until: dt.datetime | None, truth: Path | None) -> None:
+def command(
+    settings: Settings, days: int, reports: int, seed: int, until: dt.datetime | None, truth: Path | None
+) -> None:
     """Fill a directory with a made-up fleet, to look around.
 
     Sends it through the real validation into the spool, loads it and publishes every day. Wants a
@@ -37,7 +39,7 @@ def command(settings: Settings, days: int, reports: int, seed: int, until: dt.da
     today = dt.datetime.now(dt.UTC).date()
     last = until.date() if until else today - dt.timedelta(days=1)
     if last >= today:
-        fail(f"--until must be before today: a day is published after it ended, at the latest {today - dt.timedelta(days=1)}")
+        fail("--until must be before today (UTC): a day is published after it has ended")
     paths = Layout(settings.data.absolute())
     if paths.engine.exists() or (paths.spool.exists() and any(paths.spool.iterdir())):
         fail(f"{settings.data} already holds reports; give an empty directory with --data, or remove this one")
@@ -48,14 +50,20 @@ def command(settings: Settings, days: int, reports: int, seed: int, until: dt.da
 
 
 def _simulate(
-    room: StoreRoom, settings: Settings, days: int, reports: int, seed: int, last: dt.date, truth_file: Path | None
+    room: StoreRoom,
+    settings: Settings,
+    days: int,
+    reports: int,
+    seed: int,
+    last: dt.date,
+    truth_file: Path | None,
 ) -> None:
-    from collector.configuration import read_configuration  # noqa: PLC0415 - with the models, when needed
-    from collector.ingest.segment import SEALED, segments  # noqa: PLC0415
-    from collector.simulate.fleet import Fleet  # noqa: PLC0415
-    from collector.simulate.run import send  # noqa: PLC0415
-    from collector.simulate.traffic import Traffic  # noqa: PLC0415
-    from collector.simulate.truth import Truth  # noqa: PLC0415
+    from collector.configuration import read_configuration
+    from collector.ingest.segment import SEALED, segments
+    from collector.simulate.fleet import Fleet
+    from collector.simulate.run import send
+    from collector.simulate.traffic import Traffic
+    from collector.simulate.truth import Truth
 
     configuration = read_configuration(settings)
     products = configuration.catalogue.products

@@ -34,7 +34,7 @@ _NOT_REPORTED = "(not reported)"
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @with_settings("data", "menu")
 def command(settings: Settings, form: str, top: int, **asked: str | None) -> None:
-    """Published counts of a product, or of all products.
+    r"""Published counts of a product, or of all products.
 
     \b
     collector usage --data DIR
@@ -60,7 +60,7 @@ def command(settings: Settings, form: str, top: int, **asked: str | None) -> Non
 
 
 def _answer_here(settings: Settings, parameters: dict[str, str]) -> dict[str, Any]:
-    from collector.reports.usage import UsageError, read_question, usage  # noqa: PLC0415 - with the engine
+    from collector.reports.usage import UsageError, read_question, usage
 
     try:
         question = read_question(parameters)
@@ -71,7 +71,7 @@ def _answer_here(settings: Settings, parameters: dict[str, str]) -> dict[str, An
 
 
 def _show(answer: dict[str, Any], top: int) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.console import Console
 
     # Piped, a table is as wide as it needs to be; in a terminal, as the terminal.
     console = Console(highlight=False) if sys.stdout.isatty() else Console(width=120, no_color=True)
@@ -85,11 +85,15 @@ def _show(answer: dict[str, Any], top: int) -> None:
 
 
 def _table(answer: dict[str, Any], period: str, cells: list[dict[str, Any]], top: int) -> Table:
-    from rich import box  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.table import Table
 
     table = Table(title=f"{answer['grain']} {period}", title_justify="left", box=box.SIMPLE_HEAD)
-    fields = [f for f in answer["fields"] if f != "product" or len({c["product"] for c in cells}) > 1 or len(answer["fields"]) == 1]
+    fields = [
+        f
+        for f in answer["fields"]
+        if f != "product" or len({c["product"] for c in cells}) > 1 or len(answer["fields"]) == 1
+    ]
     for field in fields:
         table.add_column(field.replace("_", " "), no_wrap=True)
     table.add_column(answer["measure"], justify="right", no_wrap=True)

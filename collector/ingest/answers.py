@@ -1,6 +1,6 @@
 """What the ingest server answers: one JSON shape, an outcome code, never a value.
 
-    {"outcome": "unknown_field", "field": "hostname", "documentation": "/v1/data#unknown_field"}
+{"outcome": "unknown_field", "field": "hostname", "documentation": "/v1/data#unknown_field"}
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def batch_answer(outcomes: list[tuple[Outcome, str | None]], documentation_url: 
     """
     kinds = {outcome for outcome, _ in outcomes}
     best = next((o for o in (Outcome.ACCEPTED, Outcome.VALID, *_TRY_AGAIN) if o in kinds), outcomes[0][0])
-    lines = [orjson.dumps(describe(o, field, documentation_url), option=orjson.OPT_APPEND_NEWLINE) for o, field in outcomes]
+    lines = [
+        orjson.dumps(describe(o, field, documentation_url), option=orjson.OPT_APPEND_NEWLINE) for o, field in outcomes
+    ]
     return web.Response(
         body=b"".join(lines), status=best.status, content_type="application/x-ndjson", headers=_headers(best)
     )

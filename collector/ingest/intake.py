@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,9 @@ from collector.metrics import BLANKED, REPORTS
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
     from schemas.reports import Report
 
 JSON = "application/json"

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 INTAKE = web.AppKey("intake", Intake)
 DOCUMENTATION_URL = web.AppKey("documentation_url", str)
-_BY_STATUS = {404: Outcome.NOT_FOUND, 405: Outcome.METHOD_NOT_ALLOWED, 413: Outcome.TOO_LARGE, 400: Outcome.MALFORMED}
+_BY_STATUS = {
+    404: Outcome.NOT_FOUND,
+    405: Outcome.METHOD_NOT_ALLOWED,
+    413: Outcome.TOO_LARGE,
+    400: Outcome.MALFORMED,
+}
 
 
 def build(intake: Intake, spool: Spool, policy: Policy, documentation_url: str) -> web.Application:
@@ -38,7 +43,10 @@ def build(intake: Intake, spool: Spool, policy: Policy, documentation_url: str) 
 
     async def ready(_: web.Request) -> web.Response:
         outcome = Outcome.SPOOL_FULL if await spool.is_full() else spool.last_outcome
-        state = {"ready": outcome is Outcome.ACCEPTED, "spool": "ok" if outcome is Outcome.ACCEPTED else outcome.value}
+        state = {
+            "ready": outcome is Outcome.ACCEPTED,
+            "spool": "ok" if outcome is Outcome.ACCEPTED else outcome.value,
+        }
         return web.json_response(state, status=200 if state["ready"] else 503)
 
     app.router.add_get("/readyz", ready)

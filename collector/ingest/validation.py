@@ -67,9 +67,7 @@ class Validator:
         new_id: makes an id for a report that came without one.
     """
 
-    def __init__(
-        self, policy: Policy, catalogue: Catalogue, pseudonym: Pseudonym, new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, policy: Policy, catalogue: Catalogue, pseudonym: Pseudonym, new_id: Callable[[], str]) -> None:
         self._policy = policy
         self._catalogue = catalogue
         self._pseudonym = pseudonym

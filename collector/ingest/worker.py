@@ -10,6 +10,7 @@ import datetime as dt
 import socket
 import sys
 import uuid
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -23,7 +24,9 @@ from collector.ingest.pseudonyms import Peppers
 from collector.ingest.spool import SegmentWriter, Spool
 from collector.ingest.validation import Validator
 from collector.layout import layout
-from collector.settings import Settings
+
+if TYPE_CHECKING:
+    from collector.settings import Settings
 
 log = structlog.get_logger()
 # Requests under way when a stop is asked for get this long; the supervisor waits a little longer.
@@ -45,9 +48,7 @@ async def work(settings: Settings, stop: asyncio.Event, index: int, listening: s
     if writer.recovered_rows:
         log.info("spool_recovered", rows=writer.recovered_rows)
     spool = Spool(writer)
-    validator = Validator(
-        configuration.policy, configuration.catalogue, peppers.pseudonym, lambda: str(uuid.uuid4())
-    )
+    validator = Validator(configuration.policy, configuration.catalogue, peppers.pseudonym, lambda: str(uuid.uuid4()))
     limits = Limits(settings.max_body_bytes, settings.max_batch_bytes, settings.max_batch_lines)
     intake = Intake(validator, spool, limits, today)
     app = server.build(intake, spool, configuration.policy, settings.documentation_url)

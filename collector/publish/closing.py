@@ -49,7 +49,8 @@ def close_day(engine: Engine, day: dt.date) -> None:
         _count_bucket(engine, claimed, day, bucket, buckets)
     # A pseudonym is comparable within its quarter only.
     left_out = engine.rows(
-        f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {_NIL}", day=day
+        f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {_NIL}",
+        day=day,
     )
     LICENCES_LEFT_OUT.inc(int(left_out[0][0]))
 

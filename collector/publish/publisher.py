@@ -91,7 +91,13 @@ class Publisher:
 
     def _release(self, period: Period, today: dt.date, *, complete: bool) -> None:
         release(
-            self.engine, self.menu, self.profile, period, secret=self.new_secret(), today=today, complete=complete
+            self.engine,
+            self.menu,
+            self.profile,
+            period,
+            secret=self.new_secret(),
+            today=today,
+            complete=complete,
         )
 
     def _is_complete(self, period: Period) -> bool:

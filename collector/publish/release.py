@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from collector.publish.periods import Period
     from collector.store.engine import Engine
 
-DIMENSIONS = ("product", "product_version", "version_line", "source", "os_version", "instance_type", "language")
+DIMENSIONS = (
+    "product",
+    "product_version",
+    "version_line",
+    "source",
+    "os_version",
+    "instance_type",
+    "language",
+)
 _CELL = ("grain", "period", "measure", "breakdown", *DIMENSIONS, "value", "error")
 _RELEASE = ("grain", "period", "released_on", "menu", "profile", "k", "complete", "code_version")
 
@@ -47,9 +55,8 @@ def release(
         rows = [row for table in menu.of(period.grain) for row in _cells(engine, menu, profile, table, period, secret)]
         engine.command("TRUNCATE TABLE private.cells_staging")
         engine.insert("private.cells_staging", _CELL, rows)
-        engine.command(
-            f"ALTER TABLE public.cells REPLACE PARTITION ('{period.grain}', '{period.start}') FROM private.cells_staging"
-        )
+        partition = f"('{period.grain}', '{period.start}')"
+        engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM private.cells_staging")
         engine.command("TRUNCATE TABLE private.cells_staging")
     row = [
         *(period.grain, period.start, today, menu.fingerprint, profile, menu.k, complete),
@@ -96,7 +103,12 @@ def _cells(
         if value is not None:
             held = dict(zip(columns, cell, strict=True))
             dimensions = [held.get(dimension, "") for dimension in DIMENSIONS]
-            yield [*(period.grain, period.start, table.measure, table.breakdown), *dimensions, value, protection.error]
+            yield [
+                *(period.grain, period.start, table.measure, table.breakdown),
+                *dimensions,
+                value,
+                protection.error,
+            ]
 
 
 def _query(menu: Menu, table: Table) -> str:
@@ -111,4 +123,7 @@ def _query(menu: Menu, table: Table) -> str:
             f"ORDER BY sipHash64(licence, {{table:String}}, {{first:Date}}, {columns}), {columns} "
             f"LIMIT {menu.cells_per_licence} BY licence)"
         )
-    return f"SELECT {columns}, count() AS units FROM {source} GROUP BY {columns} HAVING units >= {{k:UInt32}} ORDER BY {columns}"
+    return (
+        f"SELECT {columns}, count() AS units FROM {source} "
+        f"GROUP BY {columns} HAVING units >= {{k:UInt32}} ORDER BY {columns}"
+    )

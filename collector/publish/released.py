@@ -39,7 +39,13 @@ class Released:
         self.__engine = engine
 
     def cells(
-        self, measure: str, fields: Sequence[str], grain: Grain, first: dt.date, last: dt.date, product: str | None
+        self,
+        measure: str,
+        fields: Sequence[str],
+        grain: Grain,
+        first: dt.date,
+        last: dt.date,
+        product: str | None,
     ) -> list[Cell]:
         """The cells of one table for periods that begin between `first` and `last`, largest first in each."""
         columns = [d for d in DIMENSIONS if d == "product" or d in fields]
@@ -63,6 +69,7 @@ class Released:
     def periods(self, grain: Grain) -> list[dt.date]:
         """First days of the released periods of a grain, oldest first."""
         rows = self.__engine.rows(
-            "SELECT DISTINCT period FROM public.releases WHERE grain = {grain:String} ORDER BY period", grain=grain
+            "SELECT DISTINCT period FROM public.releases WHERE grain = {grain:String} ORDER BY period",
+            grain=grain,
         )
         return [period for (period,) in rows]

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 # One fixed sentence: it must not depend on what is in the data.
 ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
-PER_LICENCE = "A licence counts in at most {n} values of a table, so that no holder stands out; their error does not cover this."
+PER_LICENCE = (
+    "A licence counts in at most {n} values of a table, so that no holder stands out; their error does not cover this."
+)
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
 
 

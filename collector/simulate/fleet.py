@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from schemas.catalogue import Catalogue, Product
 
@@ -28,6 +28,7 @@ _WEEKDAYS = (1.0, 1.04, 1.05, 1.03, 0.97, 0.78, 0.74)
 _GROWTH_PER_DAY = 0.003
 _DAYS_TO_ROLL_OUT = 6
 _DAYS_TO_DECAY = 40
+_NEW_LINE_SHARE = 0.3
 
 _LANGUAGES = {
     "en-US": 46, "en-GB": 8, "de-DE": 8, "es-ES": 6, "pt-BR": 6, "fr-FR": 5, "ja-JP": 5, "zh-Hans-CN": 5,
@@ -67,7 +68,7 @@ class Mix(Generic[Choice]):
         return rng.choices(self.choices, cum_weights=self.cumulative, k=n)
 
 
-def mix(weights: dict[Choice, float]) -> Mix[Choice]:
+def mix(weights: Mapping[Choice, float]) -> Mix[Choice]:
     """A mix of the keys by their weights."""
     return Mix(list(weights), list(accumulate(weights.values())))
 
@@ -95,7 +96,9 @@ class Line:
         for version in self.versions:
             age = (day - version.released).days
             if age >= 0:
-                weights[version.number] = min(1.0, (age + 1) / _DAYS_TO_ROLL_OUT) * math.exp(-age / _DAYS_TO_DECAY) + 0.004
+                weights[version.number] = (
+                    min(1.0, (age + 1) / _DAYS_TO_ROLL_OUT) * math.exp(-age / _DAYS_TO_DECAY) + 0.004
+                )
         return mix(weights)
 
 
@@ -183,7 +186,7 @@ def _versions(
     day = first - dt.timedelta(days=rng.randint(90, 150))
     while day <= last:
         versions.append(Version(f"{major}.{minor}.{patch}", day))
-        if rng.random() < 0.3:
+        if rng.random() < _NEW_LINE_SHARE:
             major, minor, patch = (major, minor + 1, 0) if line_parts > 1 else (major + 1, 0, 0)
         else:
             patch += 1

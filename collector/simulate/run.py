@@ -44,9 +44,7 @@ def send(
 ) -> Sent:
     """Sends every day of the fleet; each day's rows are sealed under its date."""
     peppers = Peppers(paths.secrets)
-    validator = Validator(
-        configuration.policy, configuration.catalogue, peppers.pseudonym, lambda: str(uuid.uuid4())
-    )
+    validator = Validator(configuration.policy, configuration.catalogue, peppers.pseudonym, lambda: str(uuid.uuid4()))
     writer = SegmentWriter(
         paths.spool / "simulated",
         seal_after_bytes=settings.seal_after_bytes,

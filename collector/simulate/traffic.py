@@ -72,7 +72,9 @@ class Traffic:
 
     def _good(self, day: dt.date, n: int, runs: int) -> Iterator[Sent]:
         counts: dict[int, int] = {}
-        for index in self._rng.choices(range(len(self._fleet.lines)), cum_weights=self._products.cumulative, k=n - runs):
+        for index in self._rng.choices(
+            range(len(self._fleet.lines)), cum_weights=self._products.cumulative, k=n - runs
+        ):
             counts[index] = counts.get(index, 0) + 1
         for index, m in sorted(counts.items()):
             line = self._fleet.lines[index]
@@ -104,7 +106,12 @@ class Traffic:
             f'{{"report_id":"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}",'
             f'"product":"{product}","product_version":"{version}","os_version":"{system}"'
         )
-        optional = (("source", source), ("instance_type", instance), ("language", language), ("license_key", key))
+        optional = (
+            ("source", source),
+            ("instance_type", instance),
+            ("language", language),
+            ("license_key", key),
+        )
         return (body + "".join(f',"{name}":"{value}"' for name, value in optional if value) + "}").encode()
 
     def _bad(self, day: dt.date, n: int) -> Iterator[Sent]:

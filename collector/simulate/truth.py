@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from collector.publish.menu import Menu, Table
 
-_COLUMNS = ("product", "product_version", "source", "os_version", "instance_type", "language", "key", "version_line")
+_COLUMNS = (
+    "product",
+    "product_version",
+    "source",
+    "os_version",
+    "instance_type",
+    "language",
+    "key",
+    "version_line",
+)
 
 
 class Truth:
@@ -40,7 +49,9 @@ class Truth:
     def _cells(self, table: Table) -> Iterator[dict[str, Any]]:
         count = _licences if MEASURES[table.measure].per_licence else _reports
         # Always a tuple, even of one field: itemgetter gives a bare value for one.
-        cell_of = itemgetter(*map(_COLUMNS.index, ("product", *table.fields, "product")))
+        cell_of: Callable[[tuple[str, ...]], tuple[str, ...]] = itemgetter(
+            *map(_COLUMNS.index, ("product", *table.fields, "product"))
+        )
         counts: dict[tuple[Grain, dt.date], Counter[tuple[str, ...]]] = defaultdict(Counter)
         for grain in table.grains:
             days: dict[dt.date, list[tuple[str, ...]]] = defaultdict(list)
@@ -50,19 +61,28 @@ class Truth:
             for start, reports in days.items():
                 counts[grain, start] = count(reports, cell_of)
         for (grain, start), values in counts.items():
-            kind = {"grain": grain, "period": start.isoformat(), "measure": table.measure, "breakdown": table.breakdown}
+            kind = {
+                "grain": grain,
+                "period": start.isoformat(),
+                "measure": table.measure,
+                "breakdown": table.breakdown,
+            }
             for cell, n in values.items():
                 yield {**kind, **dict(zip(("product", *table.fields), cell, strict=False)), "value": n}
 
 
-def _reports(reports: list[tuple[str, ...]], cell_of: itemgetter[str]) -> Counter[tuple[str, ...]]:
-    return Counter(map(cell_of, reports))  # type: ignore[arg-type]
+def _reports(
+    reports: list[tuple[str, ...]], cell_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> Counter[tuple[str, ...]]:
+    return Counter(map(cell_of, reports))
 
 
-def _licences(reports: list[tuple[str, ...]], cell_of: itemgetter[str]) -> Counter[tuple[str, ...]]:
+def _licences(
+    reports: list[tuple[str, ...]], cell_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> Counter[tuple[str, ...]]:
     key = _COLUMNS.index("key")
     distinct = {(report[key], cell_of(report)) for report in reports}
-    return Counter(cell for _, cell in distinct)  # type: ignore[misc]
+    return Counter(cell for _, cell in distinct)
 
 
 def _measure(fields: tuple[str, ...]) -> str:

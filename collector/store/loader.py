@@ -87,9 +87,7 @@ class Loader:
 
     def has_loaded_past(self, day: dt.date) -> bool:
         """Whether no spool holds a row received on `day` or before (the watermark rule)."""
-        return not any(
-            day_of(path) <= day for stage in (OPEN, SEALED) for path in segments(self._spool, stage)
-        )
+        return not any(day_of(path) <= day for stage in (OPEN, SEALED) for path in segments(self._spool, stage))
 
     def backlog(self) -> Backlog:
         """Rows that wait, and rows in quarantine."""

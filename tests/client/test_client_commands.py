@@ -16,7 +16,7 @@ import pytest
 
 import telemetry_client
 from telemetry_client.machine import Machine
-from telemetry_client.state import state_directory
+from telemetry_client.state import State, state_directory
 
 if TYPE_CHECKING:
     from conftest import Cli, Collector, Place
@@ -118,7 +118,7 @@ def test_a_key_as_argument_is_refused_and_not_repeated(arguments: tuple[str, ...
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], cli: Cli) -> None:
-    cli("on")
+    State(str(cli.state)).choose(is_on=True, now=1)
     assert cli("send", *arguments).returncode == 2
 
 

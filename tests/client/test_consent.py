@@ -244,7 +244,7 @@ def test_one_off_is_enough_whatever_else_says_on(
         ({}, None),
     ],
 )
-@pytest.mark.parametrize("command", ["send", "show", "status"])
+@pytest.mark.parametrize("command", ["send", "show"])
 def test_opted_out_means_that_a_listening_collector_sees_no_connection(
     env: dict[str, str], choice: str | None, command: str, cli: Cli
 ) -> None:
