@@ -98,6 +98,8 @@ class Policy(_Entry):
                 found.append(f"permit {permit.field}: basis 'such as' needs `signed_off_by`")
             if permit.field == "license_key" and set(permit.sources) != {"installbuilder"}:
                 found.append("permit license_key: only source installbuilder may send a licence key")
+            if permit.field == "product" and permit.withdrawn:
+                found.append("permit product: cannot be withdrawn; remove the product from the catalogue instead")
         found += [f"permit {f} from {s}: given {n} times" for (f, s), n in seen.items() if n > 1]
         return found
 

@@ -82,12 +82,15 @@ REPORTS: Mapping[str, Report] = {
 
 
 def problems_with(policy: Policy, reports: Mapping[str, Report] = REPORTS) -> list[str]:
-    """Every field of a report model that `policy` has no permit for, one line each."""
-    return [
-        f"field {name} of report {report.id}: no clause of {policy.id} permits it from source {source}; "
-        f'a [[permits]] entry with field = "{name}" and sources = ["{source}"] is missing'
-        for report in reports.values()
-        for source in report.sources
-        for name in report.model.model_fields
-        if policy.permit(source, name) is None
-    ]
+    """Every field of a report model that `policy` has no permit for, one line for each field."""
+    found = []
+    for report in reports.values():
+        for name in report.model.model_fields:
+            missing = [source for source in report.sources if policy.permit(source, name) is None]
+            if missing:
+                sources = ", ".join(missing)
+                found.append(
+                    f"field {name} of report {report.id}: no clause permits it from {sources}; "
+                    f'a [[permits]] entry with field = "{name}", these sources and their clause is missing'
+                )
+    return found

@@ -95,7 +95,7 @@ class Validator:
             )
         except ValueError:
             return Rejected(Outcome.MALFORMED)
-        if len({name for name, _ in pairs}) != len(pairs):
+        if not pairs or len({name for name, _ in pairs}) != len(pairs):
             return Rejected(Outcome.MALFORMED)
         try:
             content = report.model.model_validate({name: value for name, value in pairs if value})

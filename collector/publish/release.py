@@ -52,18 +52,24 @@ def release(
     if _is_released(engine, period):
         return
     if not _has_cells(engine, period):
-        rows = [row for table in menu.of(period.grain) for row in _cells(engine, menu, profile, table, period, secret)]
-        engine.command("TRUNCATE TABLE private.cells_staging")
-        engine.insert("private.cells_staging", _CELL, rows)
-        partition = f"('{period.grain}', '{period.start}')"
-        engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM private.cells_staging")
-        engine.command("TRUNCATE TABLE private.cells_staging")
+        _publish_cells(engine, menu, profile, period, secret)
     row = [
         *(period.grain, period.start, today, menu.fingerprint, profile, menu.k, complete),
         version("product-telemetry"),
     ]
     engine.insert("public.releases", _RELEASE, [row])
     RELEASES.labels(period.grain).inc()
+
+
+def _publish_cells(engine: Engine, menu: Menu, profile: str, period: Period, secret: bytes) -> None:
+    rows = [row for table in menu.of(period.grain) for row in _cells(engine, menu, profile, table, period, secret)]
+    if not rows:
+        return  # the engine refuses to put an empty partition in place
+    engine.command("TRUNCATE TABLE private.cells_staging")
+    engine.insert("private.cells_staging", _CELL, rows)
+    partition = f"('{period.grain}', '{period.start}')"
+    engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM private.cells_staging")
+    engine.command("TRUNCATE TABLE private.cells_staging")
 
 
 def _is_released(engine: Engine, period: Period) -> bool:

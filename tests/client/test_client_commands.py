@@ -202,17 +202,13 @@ def test_a_reader_that_goes_away_is_no_error(cli: Cli) -> None:
         ({}, {}, ""),
     ],
 )
-def test_where_state_lives(
-    properties: dict[str, Any], environ: dict[str, str], expected: str, tmp_path: Path
-) -> None:
+def test_where_state_lives(properties: dict[str, Any], environ: dict[str, str], expected: str, tmp_path: Path) -> None:
     machine = Machine(root=str(tmp_path), environ=environ, **properties)
     assert state_directory(machine) == expected.replace("ROOT", str(tmp_path))
     assert state_directory(machine, "/given") == "/given"
 
 
-def test_the_api_reports_a_boot(
-    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_api_reports_a_boot(collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("TELEMETRY") or name in ("CI", "DO_NOT_TRACK", "GITHUB_ACTIONS"):
             monkeypatch.delenv(name)

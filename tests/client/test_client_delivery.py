@@ -67,9 +67,7 @@ def test_nothing_but_the_stated_headers_leaves(at: OpenAt, collector: Collector)
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 422])
-def test_a_refused_report_is_dropped_and_the_codes_are_shown(
-    status: int, at: OpenAt, collector: Collector
-) -> None:
+def test_a_refused_report_is_dropped_and_the_codes_are_shown(status: int, at: OpenAt, collector: Collector) -> None:
     collector.answer(status, body=b'{"outcome":"unknown_product","field":"product","detail":"secret"}')
     result = _send(at())
     assert result.fate is Fate.REFUSED
@@ -124,9 +122,7 @@ def test_410_stops_this_version_for_good_and_forgets_what_waits(at: OpenAt, coll
     assert at().outbox.names() == []
 
 
-def test_a_later_version_of_the_client_may_send_again(
-    at: OpenAt, collector: Collector, tmp_path: Path
-) -> None:
+def test_a_later_version_of_the_client_may_send_again(at: OpenAt, collector: Collector, tmp_path: Path) -> None:
     (tmp_path / "state" / "stopped").write_text("version = 0\n")
     assert _send(at()).is_accepted
     assert collector.connections == 1
@@ -178,9 +174,7 @@ def test_reports_are_dropped_after_a_week(at: OpenAt, collector: Collector) -> N
     assert _send(at(MAX_AGE_SECONDS + 10)).also_sent == 1
 
 
-def test_a_waiting_report_goes_only_to_the_collector_it_was_made_for(
-    at: OpenAt, collector: Collector
-) -> None:
+def test_a_waiting_report_goes_only_to_the_collector_it_was_made_for(at: OpenAt, collector: Collector) -> None:
     assert _send(at(0, "http://127.0.0.1:9")).fate is Fate.WAITING
     assert _send(at(60)).also_sent == 0
     assert len(collector.received) == 1
@@ -257,9 +251,7 @@ def test_without_a_home_nothing_is_written_to_the_current_directory(
 
 
 @pytest.mark.parametrize("status", [202, 410, 422, 503])
-def test_a_licence_key_is_sent_and_is_in_no_file(
-    status: int, at: OpenAt, collector: Collector, tmp_path: Path
-) -> None:
+def test_a_licence_key_is_sent_and_is_in_no_file(status: int, at: OpenAt, collector: Collector, tmp_path: Path) -> None:
     collector.answer(status, {"Retry-After": "60"}, body=json.dumps({"outcome": KEY, "field": KEY}).encode())
     result = _send(at(), LICENSED)
     assert collector.received[0].fields["license_key"] == KEY

@@ -44,9 +44,7 @@ IMAGE_FIELDS = PERMITS.reports["image-boot/1"].fields
         ("ID=Fedora\nVERSION_ID=41\n", "fedora-41"),
     ],
 )
-def test_os_release_gives_name_and_version(
-    os_release: str, expected: str, place: Place, machine: BuildMachine
-) -> None:
+def test_os_release_gives_name_and_version(os_release: str, expected: str, place: Place, machine: BuildMachine) -> None:
     place("/etc/os-release", os_release)
     assert detect_os_version(machine()) == Fact(expected, "/etc/os-release")
     assert IMAGE_FIELDS["os_version"].admits(expected)
@@ -255,6 +253,8 @@ def test_a_version_is_never_taken_from_another_product(place: Place, machine: Bu
     assert detect_product(image, None, None)[1] == Fact("6.4.2-0", f"{COMPONENTS} wordpress")
     assert detect_product(image, Fact("mariadb", "given"), None)[1] is None
     assert detect_product(machine(), None, None) == (None, None)
+    redis = machine({"BITNAMI_APP_NAME": "redis", "APP_VERSION": "7.2.4"})
+    assert detect_product(redis, Fact("mariadb", "given"), None)[1] is None
 
 
 def test_a_single_component_is_the_product(place: Place, machine: BuildMachine) -> None:

@@ -259,9 +259,7 @@ def test_opted_out_means_that_a_listening_collector_sees_no_connection(
             listening.accept()
 
 
-def test_opted_out_resolves_no_name(
-    machine: BuildMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_opted_out_resolves_no_name(machine: BuildMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
     def resolve(*arguments: object, **_named: object) -> None:
@@ -269,9 +267,7 @@ def test_opted_out_resolves_no_name(
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    client = open_client(
-        machine(), load_permits(), State(str(tmp_path / "s")), NOW, url="https://telemetry.invalid"
-    )
+    client = open_client(machine(), load_permits(), State(str(tmp_path / "s")), NOW, url="https://telemetry.invalid")
     facts = Given(product="wordpress", product_version="6.4.2-0")
     assert client.send(facts, Deadline(2)).fate.value == "opted out"
     assert asked == []
@@ -286,9 +282,7 @@ def test_opted_out_the_network_is_not_even_imported() -> None:
         "print(r.fate.value, {'socket', 'ssl', 'http.client'} & set(sys.modules))"
     )
     environ = {"PYTHONPATH": str(Path(telemetry_client.__file__).parent.parent), "DO_NOT_TRACK": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "opted out set()"
 
 

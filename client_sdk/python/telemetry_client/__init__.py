@@ -67,9 +67,7 @@ def report_run(
     return _bounded(given, answer=answer, url=url, state_dir=state_dir, config=config, seconds=seconds)
 
 
-def _bounded(
-    given: Given, *, answer: Optional[bool], url: str, state_dir: str, config: str, seconds: float
-) -> Result:
+def _bounded(given: Given, *, answer: Optional[bool], url: str, state_dir: str, config: str, seconds: float) -> Result:
     """Runs the attempt beside the caller and leaves it behind when its time is up."""
     results: List[Result] = []
 
@@ -77,9 +75,7 @@ def _bounded(
         try:
             machine = this_machine()
             state = State(state_directory(machine, state_dir))
-            client = open_client(
-                machine, load_permits(), state, time.time(), url=url, image_file=config, answer=answer
-            )
+            client = open_client(machine, load_permits(), state, time.time(), url=url, image_file=config, answer=answer)
             results.append(client.send(given, Deadline(max(0.1, seconds - _MARGIN_SECONDS))))
         except Exception as error:  # noqa: BLE001 - a product must not fail because its telemetry does
             # The class only: the text of an error might quote what was about to be sent.

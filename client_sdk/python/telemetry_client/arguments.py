@@ -59,9 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Sends one report. Exit code: 0 even without network or when opted out, 2 on wrong use.",
         allow_abbrev=False,
     )
-    send.add_argument(
-        "--dry-run", action="store_true", help="the collector checks the report and stores nothing"
-    )
+    send.add_argument("--dry-run", action="store_true", help="the collector checks the report and stores nothing")
     send.add_argument(
         "--timeout",
         type=_seconds,
@@ -111,9 +109,7 @@ def _fact_options() -> argparse.ArgumentParser:
     group = options.add_argument_group("facts", "What is not given is detected; `show` tells from where.")
     group.add_argument("--product", default="", metavar="NAME", help="such as wordpress")
     group.add_argument("--product-version", default="", metavar="VERSION", help="such as 6.4.2-0")
-    group.add_argument(
-        "--source", default="", choices=("vm", "cloud", "container"), help="what the image runs as"
-    )
+    group.add_argument("--source", default="", choices=("vm", "cloud", "container"), help="what the image runs as")
     group.add_argument("--os-version", default="", metavar="OS", help="such as debian-12")
     group.add_argument("--instance-type", default="", metavar="TYPE", help="such as t3.micro")
     group.add_argument("--language", default="", metavar="TAG", help="such as pt-BR")

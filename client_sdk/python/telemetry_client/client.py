@@ -66,9 +66,7 @@ class Client:
             return Refused("no collector is known: use --url, TELEMETRY_URL or a configuration file")
         parsed = parse_endpoint(self.configuration.url.value)
         if isinstance(parsed, Refused):
-            return Refused(
-                f"the collector's address ({self.configuration.url.origin}) is not usable: {parsed.why}"
-            )
+            return Refused(f"the collector's address ({self.configuration.url.origin}) is not usable: {parsed.why}")
         return parsed
 
     def choices(self) -> Tuple[Choice, ...]:
@@ -104,9 +102,7 @@ class Client:
             return Result(Fate.UNUSABLE, endpoint.why)
         if report.missing:
             names = ", ".join(report.missing)
-            return Result(
-                Fate.UNUSABLE, f"unknown or not in its format: {names}; see `telemetry-client show`"
-            )
+            return Result(Fate.UNUSABLE, f"unknown or not in its format: {names}; see `telemetry-client show`")
         if decision.needs_notice and not self._give_notice(dry_run=dry_run):
             return Result(Fate.OPTED_OUT, "nothing was sent: the notice that comes first could not be shown")
         # Loaded here only: on a machine that is opted out nothing of the network is even imported.

@@ -56,9 +56,7 @@ class Delivery:
         answer = post(self.endpoint, report.path, report.body, self.deadline)
         if answer.status == _ACCEPTED:
             self.outbox.remove(name)
-            return Result(
-                Fate.ACCEPTED, "accepted: the report is on the collector's disk", self._send_waiting()
-            )
+            return Result(Fate.ACCEPTED, "accepted: the report is on the collector's disk", self._send_waiting())
         if answer.status in _DROP:
             self.outbox.remove(name)
             return Result(Fate.REFUSED, f"refused and dropped: {_told(answer)}", self._send_waiting())
@@ -110,9 +108,7 @@ def _kept(report: Report, name: str, why: str) -> Result:
     if name:
         return Result(Fate.WAITING, f"not sent ({why}); it waits in the outbox")
     if report.carries_key:
-        return Result(
-            Fate.LOST, f"not sent ({why}); a report with a licence key is tried once and never kept"
-        )
+        return Result(Fate.LOST, f"not sent ({why}); a report with a licence key is tried once and never kept")
     return Result(Fate.LOST, f"not sent ({why}), and the outbox cannot be written")
 
 

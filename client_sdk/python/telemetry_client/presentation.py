@@ -80,11 +80,7 @@ def report_lines(told: Mapping[str, Any]) -> List[str]:
     if told["left_out"]:
         lines += ["", "What was found and is not sent"]
         lines.extend(f"  {left['field']:<16} {left['why']}" for left in told["left_out"])
-    exact = (
-        "the licence key is masked here, --reveal-key shows it"
-        if told["license_key_is_masked"]
-        else "exactly"
-    )
+    exact = "the licence key is masked here, --reveal-key shows it" if told["license_key_is_masked"] else "exactly"
     policy = told["policy"]
     return [
         *lines,

@@ -18,8 +18,6 @@ def has_authorities() -> bool:
     # A directory of authorities is read on demand: it does not show in the context's count.
     directory = ssl.get_default_verify_paths().capath
     try:
-        return tls_context().cert_store_stats().get("x509_ca", 0) > 0 or bool(
-            directory and os.listdir(directory)
-        )
+        return tls_context().cert_store_stats().get("x509_ca", 0) > 0 or bool(directory and os.listdir(directory))
     except OSError:
         return False

@@ -1,0 +1,107 @@
+"""A simulated fleet, published, against its own exact counts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.configuration import Configuration
+from collector.publish.menu import load_menu
+from collector.simulate.fleet import Fleet
+from collector.simulate.traffic import Traffic
+from schemas.policy import load_policy
+from tests.conftest import collector
+from tests.sample_days import DAY
+
+REPORTS, DAYS, UNTIL = 120_000, 62, "2026-10-31"
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("simulated")
+    options = ["--days", str(DAYS), "--reports", str(REPORTS), "--seed", "7", "--until", UNTIL]
+    result = collector("simulate", "--data", str(directory / "data"), *options, "--truth", str(directory / "truth.json"))
+    assert f"over {DAYS} days" in result.stdout
+    return directory
+
+
+def key(cell: dict[str, Any], measure: str, fields: list[str]) -> tuple[str, ...]:
+    return (cell["period"], measure, *(cell[field] for field in fields))
+
+
+def test_released_month_cells_lie_within_their_stated_error(simulated: Path) -> None:
+    truth = {
+        key(cell, cell["measure"], ["product", *filter(None, cell["breakdown"].split("+"))]): cell["value"]
+        for cell in json.loads((simulated / "truth.json").read_text())["cells"]
+        if cell["grain"] == "month"
+    }
+    inside = released = 0
+    for table in load_menu(load_policy()).of("month"):
+        by = ["--by", ",".join(table.fields)] if table.fields else []
+        options = ["--measure", table.measure, "--grain", "month", "--from", "2026-09-01", "--format", "json", *by]
+        answer = json.loads(collector("usage", "--data", str(simulated / "data"), *options).stdout)
+        assert answer["periods"] == ["2026-09-01", "2026-10-01"]
+        for cell in answer["cells"]:
+            true_value = truth[key(cell, table.measure, answer["fields"])]
+            assert true_value >= 10
+            released += 1
+            inside += abs(cell["value"] - true_value) <= cell["error"]
+    assert released > 1000
+    assert inside / released >= 0.93
+
+
+def test_usage_in_all_formats_tells_the_same(simulated: Path) -> None:
+    options = ["usage", "--data", str(simulated / "data"), "--product", "wordpress", "--by", "product_version"]
+    answer = json.loads(collector(*options, "--format", "json").stdout)
+    rows = list(csv.DictReader(io.StringIO(collector(*options, "--format", "csv").stdout)))
+    assert [(r["product_version"], int(r["value"])) for r in rows] == [
+        (c["product_version"], c["value"]) for c in answer["cells"]
+    ]
+    table = collector(*options).stdout
+    for cell in answer["cells"]:
+        assert f"{cell['value']:,}" in table
+    assert "± 10" in table
+    assert "not installations" in table
+
+
+def test_status_adds_up_and_says_that_the_reports_are_made_up(simulated: Path) -> None:
+    state = json.loads(collector("status", "--data", str(simulated / "data"), "--format", "json").stdout)
+    assert state["accepted"] == state["loaded"] == REPORTS * 0.97
+    assert state["simulated"]
+    assert state["last_closed"] == UNTIL
+
+
+def test_second_fleet_in_the_same_directory_is_refused(simulated: Path) -> None:
+    result = collector("simulate", "--data", str(simulated / "data"), check=False)
+    assert result.returncode == 2
+    assert "already holds reports" in result.stderr
+
+
+def test_no_licence_key_is_anywhere_in_the_directory(simulated: Path) -> None:
+    for path in (simulated / "data").rglob("*"):
+        if path.is_file():
+            assert b"SIMULATED-0" not in path.read_bytes(), path
+
+
+def test_same_seed_makes_the_same_traffic(configuration: Configuration) -> None:
+    def bodies(seed: int) -> list[bytes]:
+        fleet = Fleet(configuration.catalogue, DAY, 2, 2000, seed)
+        return [sent.body for day in fleet.days for sent in Traffic(fleet, seed).on(day)]
+
+    assert bodies(7) == bodies(7)
+    assert len(bodies(7)) == 2000
+    assert bodies(7) != bodies(8)
+
+
+def test_fleet_is_believable(configuration: Configuration) -> None:
+    fleet = Fleet(configuration.catalogue, DAY, 28, 100_000, 7)
+    assert sum(fleet.reports_on.values()) == 100_000
+    weekend = [n for day, n in fleet.reports_on.items() if day.weekday() >= 5]
+    assert max(weekend) < min(n for day, n in fleet.reports_on.items() if day.weekday() < 4)
+    old, new = (fleet.lines[0].version_mix(day) for day in (fleet.days[0], fleet.days[-1]))
+    assert old.choices != new.choices or old.cumulative != new.cumulative

@@ -1,0 +1,159 @@
+"""What the suites share: configuration, an engine in a directory of its own, and a real running server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from collector.configuration import Configuration, read_configuration
+from collector.ingest.validation import Validator
+from collector.settings import Settings
+from collector.store.engine import Engine, open_embedded
+from collector.store.migrate import migrate
+from tests.sample_days import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+ID = "0b7e5c1a-58c2-4f0e-9d6c-3f2a9e1b7c44"
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting and no CI variable of this machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("COLLECTOR_", "TELEMETRY_")) or name in {"CI", "DO_NOT_TRACK"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def configuration() -> Configuration:
+    return read_configuration(Settings(data=Path("unused")))
+
+
+@pytest.fixture
+def validator(configuration: Configuration) -> Validator:
+    return Validator(configuration.policy, configuration.catalogue, lambda _key, _day: ID, lambda: ID)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An engine with its tables, in a directory of its own."""
+    engine = open_embedded(tmp_path / "engine")
+    migrate(engine, DAY)
+    yield engine
+    engine.close()
+
+
+def collector(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the real command."""
+    result = subprocess.run(
+        [BIN / "collector", *arguments], capture_output=True, text=True, env=os.environ | environment, check=False
+    )
+    if check and result.returncode:
+        pytest.fail(f"collector {' '.join(arguments)} ended with {result.returncode}: {result.stderr}")
+    return result
+
+
+@dataclass
+class Server:
+    """A running `collector serve`."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    ingest: str
+    reports: str
+    metrics: str
+    log: Path
+
+    def status(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(collector("status", "--data", str(self.data), "--format", "json").stdout)
+        return state
+
+    def metric(self, line: str) -> float:
+        """The value of one metric line, e.g. `telemetry_loaded_rows_total`; 0 if it is not there."""
+        with urllib.request.urlopen(f"{self.metrics}/metrics") as response:
+            for found in response.read().decode().splitlines():
+                if found.startswith(line):
+                    return float(found.rsplit(" ", 1)[1])
+        return 0.0
+
+    def wait_until_loaded(self, seconds: float = 20) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while (state := self.status())["waiting"]:
+            assert time.monotonic() < deadline, f"still waiting after {seconds} s: {state}"
+            time.sleep(0.2)
+        return state
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+    def kill_everything(self) -> None:
+        """SIGKILL to the supervisor and all its children at once."""
+        pids = [self.process.pid, *children(self.process.pid)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(timeout=10)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in text.split()]
+
+
+def start_server(data: Path, *options: str) -> Server:
+    """A `collector serve` on free ports, once it serves."""
+    log = data.with_suffix(".log")
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [
+                *(BIN / "collector", "serve", "--data", data, "--seal-after-seconds", "1"),
+                *("--ingest-port", "0", "--reports-port", "0", "--metrics-port", "0", *options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(3)]
+    assert lines[2].startswith("Ctrl-C"), f"did not start: {log.read_text()}"
+    ingest = lines[0].split()[-1]
+    reports = lines[1].split()[3].removesuffix("/v1/usage,")
+    metrics = lines[1].split()[-1].removesuffix("/metrics")
+    return Server(process, data, ingest, reports, metrics, log)
+
+
+@contextlib.contextmanager
+def running(data: Path, *options: str) -> Iterator[Server]:
+    """A server that is stopped at the end, whatever happens."""
+    server = start_server(data, *options)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests of a module."""
+    with running(tmp_path_factory.mktemp("server") / "data") as server:
+        yield server

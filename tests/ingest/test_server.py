@@ -1,0 +1,161 @@
+"""The ingest server as a real process on a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import pytest
+from openapi_spec_validator import validate
+
+from schemas.examples import examples
+from schemas.outcomes import Outcome
+from schemas.reports import REPORTS
+from tests.conftest import Server
+
+BOOT = "/v1/reports/image-boot/1"
+GOOD = {"source": "vm", "product": "wordpress", "product_version": "6.4.2-0"}
+JSON = "application/json"
+
+
+def send(
+    server: Server, path: str, body: bytes | None, content_type: str = JSON, method: str = "POST"
+) -> tuple[int, bytes, http.client.HTTPMessage]:
+    connection = http.client.HTTPConnection(urlsplit(server.ingest).netloc, timeout=10)
+    try:
+        connection.request(method, path, body, {"Content-Type": content_type} if content_type else {})
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers
+    finally:
+        connection.close()
+
+
+def outcome(server: Server, path: str, body: bytes, content_type: str = JSON) -> tuple[int, str]:
+    status, answer, _ = send(server, path, body, content_type)
+    return status, json.loads(answer)["outcome"]
+
+
+def test_examples_get_their_status_and_outcome(server: Server) -> None:
+    for example in examples():
+        status, answer, _ = send(server, f"{REPORTS[example.report].path}?dry_run=1", example.body)
+        content = json.loads(answer)
+        expected = Outcome.VALID if example.outcome is Outcome.ACCEPTED else example.outcome
+        assert (status, content["outcome"]) == (expected.status, expected.value), example.path.name
+        assert content.get("field") == example.field
+
+
+def test_bad_input_gets_its_outcome_is_counted_and_stores_nothing(server: Server) -> None:
+    before = server.status()["accepted"]
+    cases = [
+        (BOOT, b"{", JSON, 400, "malformed", "image-boot/1"),
+        (BOOT, json.dumps(GOOD | {"hostname": "canary-host"}).encode(), JSON, 422, "unknown_field", "image-boot/1"),
+        (BOOT, json.dumps(GOOD | {"license_key": "k" * 12}).encode(), JSON, 422, "field_not_permitted", "image-boot/1"),
+        (BOOT, json.dumps(GOOD | {"product": "nothing"}).encode(), JSON, 422, "unknown_product", "image-boot/1"),
+        (BOOT, json.dumps(GOOD | {"product_version": 6}).encode(), JSON, 422, "wrong_type", "image-boot/1"),
+        (BOOT, b" " * 20_000, JSON, 413, "too_large", "image-boot/1"),
+        (BOOT, b" " * 5_000_000, "application/x-ndjson", 413, "too_large", "image-boot/1"),
+        (BOOT, b"{}\n" * 10_001, "application/x-ndjson", 413, "too_large", "image-boot/1"),
+        (BOOT, b"{}", "text/plain", 415, "unsupported_media_type", "image-boot/1"),
+        (BOOT, b"{}", "", 415, "unsupported_media_type", "image-boot/1"),
+        ("/v1/reports/image-boot/2", b"{}", JSON, 404, "unknown_schema", "none"),
+        ("/v1/reports/other/1", b"{}", JSON, 404, "unknown_schema", "none"),
+        ("/v1/reports", b"{}", JSON, 404, "not_found", "none"),
+    ]
+    for path, body, content_type, status, code, label in cases:
+        metric = f'telemetry_reports_total{{outcome="{code}",report="{label}"}}'
+        counted = server.metric(metric)
+        got, answer, _ = send(server, path, body, content_type)
+        content = json.loads(answer)
+        assert (got, content["outcome"]) == (status, code), (path, content_type)
+        assert content["documentation"] == f"/v1/data#{code}"
+        assert b"canary" not in answer
+        assert server.metric(metric) == counted + 1
+    assert server.status()["accepted"] == before
+    assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
+
+
+def test_form_and_batch_are_taken(server: Server) -> None:
+    form = "source=vm&product=wordpress&product_version=6.4.2-0&instance_type="
+    assert outcome(server, BOOT, form.encode(), "application/x-www-form-urlencoded; charset=utf-8") == (202, "accepted")
+    lines = [json.dumps(GOOD), "{", json.dumps(GOOD | {"source": "laptop"}), "", json.dumps(GOOD)]
+    status, answer, _ = send(server, BOOT, "\r\n".join(lines).encode(), "application/x-ndjson")
+    outcomes = [json.loads(line)["outcome"] for line in answer.splitlines()]
+    assert status == 202
+    assert outcomes == ["accepted", "malformed", "invalid_format", "accepted"]
+
+
+def test_batch_without_a_good_line_is_not_acknowledged(server: Server) -> None:
+    assert send(server, BOOT, b'{"a": 1}\n{"b": 2}\n', "application/x-ndjson")[0] == 422
+
+
+def test_dry_run_stores_nothing(server: Server) -> None:
+    server.wait_until_loaded()
+    before = server.status()["accepted"]
+    assert outcome(server, f"{BOOT}?dry_run=1", json.dumps(GOOD).encode()) == (200, "valid")
+    assert server.status()["accepted"] == before
+
+
+def test_reports_are_in_the_store_within_seconds(server: Server) -> None:
+    server.wait_until_loaded()
+    before = server.status()["loaded"]
+    assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
+    assert server.wait_until_loaded(15)["loaded"] == before + 1
+
+
+def test_wrong_method_names_the_right_one(server: Server) -> None:
+    status, answer, headers = send(server, BOOT, None, method="GET")
+    assert (status, headers["Allow"]) == (405, "POST")
+    assert json.loads(answer)["outcome"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/policy", "/v1/schemas/image-boot/1", "/openapi.json", "/v1/data"])
+def test_public_pages_answer(server: Server, path: str) -> None:
+    with urllib.request.urlopen(server.ingest + path) as response:
+        assert response.read()
+
+
+def test_metrics_are_not_on_the_public_port(server: Server) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{server.ingest}/metrics")
+
+
+def test_openapi_document_is_valid(server: Server) -> None:
+    with urllib.request.urlopen(f"{server.ingest}/openapi.json") as response:
+        document = json.load(response)
+    validate(document)
+    assert set(document["paths"]) >= {report.path for report in REPORTS.values()}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        b"POST /v1/reports/image-boot/1 HTTP/1.1\r\nHost: a\r\nContent-Length: canary\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: " + b"canary" * 4000 + b"\r\n\r\n",
+        b"POST /v1/reports/image-boot/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /v1/reports/image-boot/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_garbage_on_the_socket_disturbs_nothing_and_is_not_logged(server: Server, raw: bytes) -> None:
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+    assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
+    log = server.log.read_text()
+    assert "canary" not in log
+    assert "127.0.0.1" not in log
+
+
+def test_no_label_of_any_metric_holds_a_value_of_a_report(server: Server) -> None:
+    assert outcome(server, BOOT, json.dumps(GOOD | {"os_version": "canary-12"}).encode()) == (202, "accepted")
+    with urllib.request.urlopen(f"{server.metrics}/metrics") as response:
+        text = response.read().decode()
+    assert "canary" not in text
+    assert "wordpress" not in text

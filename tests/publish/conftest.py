@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from collector.configuration import Configuration
+from collector.publish.publisher import Publisher
+from collector.store.engine import Engine
+
+MakePublisher = Callable[..., Publisher]
+
+
+@pytest.fixture
+def make_publisher(engine: Engine, configuration: Configuration) -> MakePublisher:
+    def make(has_loaded_past: Callable[[dt.date], bool] = lambda _: True) -> Publisher:
+        return Publisher(
+            engine=engine,
+            menu=configuration.menu,
+            profile="standard",
+            keep_after_release_days=10,
+            has_loaded_past=has_loaded_past,
+        )
+
+    return make
+
+
+@pytest.fixture
+def publisher(make_publisher: MakePublisher) -> Publisher:
+    return make_publisher()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from collector.configuration import Configuration
+from collector.publish.publisher import Publisher
+from collector.publish.released import Released
+from collector.reports.usage import ABSENT, UsageError, read_question, usage
+from collector.store.engine import Engine
+from tests.sample_days import DAY, ONE, receive, row
+
+Ask = dict[str, str]
+
+
+@pytest.fixture
+def published(engine: Engine, configuration: Configuration) -> Engine:
+    days = [DAY, DAY + ONE, DAY + 2 * ONE]
+    rows = [row(day, product_version=f"6.{n % 2}") for day in days for n in range(300)]
+    rows += [row(day, product="nginx", product_version="1.27") for day in days for _ in range(100)]
+    receive(engine, rows)
+    Publisher(engine, configuration.menu, "standard", 10, lambda _: True).publish(DAY + 3 * ONE, DAY + 2 * ONE)
+    return engine
+
+
+def ask(engine: Engine, configuration: Configuration, **parameters: str) -> dict:
+    named = {name.rstrip("_"): value for name, value in parameters.items()}
+    return usage(Released(engine), configuration.menu, read_question(named))
+
+
+def test_all_products_of_the_latest_period(published: Engine, configuration: Configuration) -> None:
+    answer = ask(published, configuration)
+    assert (answer["measure"], answer["grain"], answer["fields"]) == ("boots", "day", ["product"])
+    assert answer["periods"] == ["2026-09-16"]
+    assert [cell["product"] for cell in answer["cells"]] == ["wordpress", "nginx"]
+    assert all(cell["error"] == 10 for cell in answer["cells"])
+    assert ABSENT in answer["notes"]
+
+
+def test_range_and_breakdown(published: Engine, configuration: Configuration) -> None:
+    answer = ask(published, configuration, product="wordpress", by="product_version", from_="2026-09-14", to="2026-09-15")
+    assert answer["periods"] == ["2026-09-14", "2026-09-15"]
+    assert {(c["period"], c["product_version"]) for c in answer["cells"]} == {
+        (f"2026-09-{day}", f"6.{v}") for day in (14, 15) for v in (0, 1)
+    }
+
+
+def test_absent_suppressed_and_unknown_look_the_same(published: Engine, configuration: Configuration) -> None:
+    answers = [ask(published, configuration, product=p, by="product_version") for p in ("ghost", "no-such-product")]
+    assert answers[0] == answers[1]
+    assert answers[0]["cells"] == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"by": "colour"}, "no such field; boots are published by product alone and by: product_version"),
+        ({"by": "os_version,language"}, "boots are not published by os_version and language"),
+        ({"by": "os_version", "grain": "day"}, "is published by week and month only"),
+        ({"by": "os_version"}, "nothing is released yet: boots by os_version appears once a week has ended"),
+        ({"grain": "month"}, "no month has been released yet; ask by day"),
+        ({"measure": "people"}, "no such measure; there are: boots, runs, licences"),
+        ({"from_": "yesterday"}, "'from' is not a date"),
+        ({"from_": "2026-09-16", "to": "2026-09-01"}, "'from' is after 'to'"),
+        ({"colour": "red"}, "no such parameter: colour; there are: by, from"),
+    ],
+)
+def test_question_that_cannot_be_answered_says_what_can(
+    published: Engine, configuration: Configuration, parameters: Ask, problem: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        ask(published, configuration, **parameters)
+    assert problem in str(caught.value)
+
+
+def test_hostile_values_are_only_values(published: Engine, configuration: Configuration) -> None:
+    for product in ("' OR 1=1 --", "{product:String}", "wordpress\x00", "%"):
+        assert ask(published, configuration, product=product)["cells"] == []
+
+
+def test_question_far_outside_is_empty(published: Engine, configuration: Configuration) -> None:
+    answer = ask(published, configuration, from_="2150-01-01", to="2150-01-02")
+    assert answer["cells"] == answer["periods"] == []
+    assert dt.date.fromisoformat("2150-01-01")

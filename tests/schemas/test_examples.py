@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from collector.check import judge
+from collector.ingest.validation import Validator
+from schemas.examples import Example, examples
+from schemas.generate import json_schema
+from schemas.outcomes import Outcome
+from schemas.reports import REPORTS
+
+ALL = list(examples())
+# What a JSON Schema alone cannot know: the catalogue, and text that is no JSON object.
+BEYOND_SCHEMA = {Outcome.UNKNOWN_PRODUCT, Outcome.PRODUCT_NOT_PERMITTED, Outcome.MALFORMED}
+
+
+def name(example: Example) -> str:
+    return f"{example.path.parent.name}/{example.path.name}"
+
+
+def test_there_are_enough_examples() -> None:
+    passing = [example for example in ALL if example.outcome is Outcome.ACCEPTED]
+    assert len(passing) >= 25
+    assert len(ALL) - len(passing) >= 40
+
+
+@pytest.mark.parametrize("example", ALL, ids=name)
+def test_server_answers_an_example_as_it_says(example: Example, validator: Validator) -> None:
+    assert judge(validator, example) == (example.outcome, example.field)
+
+
+@pytest.mark.parametrize("example", [e for e in ALL if e.outcome not in BEYOND_SCHEMA], ids=name)
+def test_published_schema_agrees_with_the_server(example: Example) -> None:
+    schema = jsonschema.Draft202012Validator(json_schema(REPORTS[example.report]))
+    # JSON Schema's `$` matches before a final line end in Python's regular expressions, not in others.
+    content = json.loads(example.body.replace(b"\\n", b"\\u0000"))
+    assert schema.is_valid(content) == (example.outcome is Outcome.ACCEPTED)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.ingest.segment import OPEN, SEALED, segments
+from collector.ingest.spool import SegmentWriter
+from collector.store.engine import Engine, EngineError
+from collector.store.loader import Loader, loaded_rows
+from tests.sample_days import DAY, ONE, row
+
+
+@pytest.fixture
+def loader(engine: Engine, tmp_path: Path) -> Loader:
+    (tmp_path / "quarantine").mkdir()
+    return Loader(engine, tmp_path / "spool", tmp_path / "quarantine")
+
+
+def spool(tmp_path: Path, *rows: dict[str, Any], worker: str = "w0", seal: bool = True) -> None:
+    writer = SegmentWriter(tmp_path / "spool" / worker, seal_after_bytes=1 << 20, reserve_percent=0)
+    for one in rows:
+        writer.append(one["received_on"], json.dumps(one, default=str).encode() + b"\n")
+    if seal:
+        writer.seal()
+
+
+def stored(engine: Engine) -> int:
+    return int(engine.rows("SELECT count() FROM private.reports FINAL")[0][0])
+
+
+def test_sealed_segments_are_loaded_and_deleted(tmp_path: Path, engine: Engine, loader: Loader) -> None:
+    sent = [row(), row(), row(DAY + ONE)]
+    spool(tmp_path, *sent)
+    assert loader.load_sealed() == 3
+    assert list(segments(tmp_path / "spool", SEALED)) == []
+    assert loaded_rows(engine) == 3
+    found = engine.rows("SELECT report_id, received_on, product_version, os_version, language, licence FROM private.reports")
+    names = ("report_id", "received_on", "product_version", "os_version", "language", "licence")
+    assert sorted(found) == sorted(tuple(one[n] for n in names) for one in sent)
+
+
+def test_open_segments_wait(tmp_path: Path, engine: Engine, loader: Loader) -> None:
+    spool(tmp_path, row(), seal=False)
+    assert loader.load_sealed() == 0
+    assert loader.backlog().waiting == 1
+    assert stored(engine) == 0
+
+
+def test_segment_loaded_twice_after_a_kill_makes_no_second_row(tmp_path: Path, engine: Engine, loader: Loader) -> None:
+    spool(tmp_path, row(), row())
+    (path,) = segments(tmp_path / "spool", SEALED)
+    shutil.copy(path, tmp_path / "kept")
+    loader.load_sealed()
+    shutil.copy(tmp_path / "kept", path)  # as if killed between the insert and the deletion
+    loader.load_sealed()
+    assert stored(engine) == 2
+    assert loaded_rows(engine) == 2
+
+
+def test_unreadable_segment_goes_to_quarantine_and_blocks_nothing(
+    tmp_path: Path, engine: Engine, loader: Loader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool(tmp_path, row() | {"report_id": "canary-value"}, worker="w0")
+    spool(tmp_path, row(), worker="w1")
+    assert loader.load_sealed() == 1
+    assert stored(engine) == 1
+    backlog = loader.backlog()
+    assert (backlog.waiting, backlog.quarantined) == (0, 1)
+    assert "canary" not in "".join(capsys.readouterr())
+
+
+def test_engine_errors_carry_a_code_and_no_text(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "bad.ndjson").write_text('{"report_id": "canary-value"}\n')
+    with pytest.raises(EngineError) as caught:
+        engine.load("private.reports", tmp_path / "bad.ndjson")
+    assert caught.value.code == 376
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_failure_that_may_pass_keeps_the_segment(tmp_path: Path, engine: Engine, loader: Loader) -> None:
+    spool(tmp_path, row())
+    engine.command("RENAME TABLE private.reports TO private.gone")
+    with pytest.raises(EngineError):
+        loader.load_sealed()
+    engine.command("RENAME TABLE private.gone TO private.reports")
+    assert loader.load_sealed() == 1
+    assert stored(engine) == 1
+
+
+def test_path_with_quotes_is_loaded(tmp_path: Path, engine: Engine) -> None:
+    odd = tmp_path / "it's \\ odd.ndjson"
+    odd.write_bytes(json.dumps(row(), default=str).encode() + b"\n")
+    engine.load("private.reports", odd)
+    assert stored(engine) == 1
+
+
+def test_watermark_waits_for_every_spool(tmp_path: Path, loader: Loader) -> None:
+    spool(tmp_path, row(DAY), worker="w0", seal=False)
+    spool(tmp_path, row(DAY + ONE), worker="w1", seal=False)
+    assert not loader.has_loaded_past(DAY)
+    assert loader.has_loaded_past(DAY - ONE)
+    spool(tmp_path, worker="w0")  # restarts: recovers and seals
+    loader.load_sealed()
+    assert loader.has_loaded_past(DAY)
+    assert [p.parent.parent.name for p in segments(tmp_path / "spool", OPEN)] == ["w1"]
