@@ -20,12 +20,13 @@ class _TypeOnly(logging.Handler):
         structlog.get_logger().log(record.levelno, "library", library=record.name.split(".")[0], error=error)
 
 
-def configure(log_format: str, process: str) -> None:
+def configure(log_format: str, process: str, *, quiet: bool = False) -> None:
     """Sets up logging for this process.
 
     Args:
         log_format: `json` or `text`.
         process: which process this is, e.g. `ingest-0`.
+        quiet: warnings and errors only, for a command that shows progress of its own.
     """
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -39,7 +40,7 @@ def configure(log_format: str, process: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

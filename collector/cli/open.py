@@ -57,7 +57,7 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
 
     if must_exist and not Layout(settings.data.absolute()).engine.exists():
         fail(f"{settings.data} holds no collector data; `collector serve` or `collector simulate` makes some")
-    logs.configure("text", "command")
+    logs.configure("text", "command", quiet=True)
     try:
         configuration = read_configuration(settings)
         paths = layout(settings)

@@ -39,7 +39,9 @@ def test_every_setting_is_an_option_with_its_description() -> None:
         assert " ".join(field.description.split()[:3]) in text
 
 
-def test_option_wins_over_environment_and_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_wins_over_environment_and_environment_over_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("ingest_port = 1001\nreports_port = 1002\nmetrics_port = 1003\n")
     monkeypatch.setenv("COLLECTOR_REPORTS_PORT", "2002")
@@ -123,7 +125,7 @@ def test_directory_without_data_says_what_to_do(tmp_path: Path, verb: str) -> No
     assert not (tmp_path / "nothing").exists()
 
 
-def test_missing_server_packages_are_named(tmp_path: Path) -> None:
+def test_missing_server_packages_are_named() -> None:
     """The base install is the client alone: `collector` must say how to get the rest."""
     program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from collector.__main__ import main; main()"
     result = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=False)
@@ -133,6 +135,10 @@ def test_missing_server_packages_are_named(tmp_path: Path) -> None:
 
 def test_output_can_be_cut_off_by_a_pipe() -> None:
     result = subprocess.run(
-        f"{BIN}/collector serve --help | head -1", shell=True, capture_output=True, text=True, check=True  # noqa: S602
+        f"{BIN}/collector serve --help | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "Traceback" not in result.stderr

@@ -112,7 +112,9 @@ def test_wrong_method_names_the_right_one(server: Server) -> None:
     assert json.loads(answer)["outcome"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/policy", "/v1/schemas/image-boot/1", "/openapi.json", "/v1/data"])
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/v1/policy", "/v1/schemas/image-boot/1", "/openapi.json", "/v1/data"]
+)
 def test_public_pages_answer(server: Server, path: str) -> None:
     with urllib.request.urlopen(server.ingest + path) as response:
         assert response.read()

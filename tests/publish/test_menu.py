@@ -14,7 +14,10 @@ EXTRA = '\n[[tables]]\nmeasure = "{measure}"\nfields = {fields}\ngrains = {grain
 def test_shipped_menu_is_the_documented_one() -> None:
     menu = load_menu(load_policy())
     assert (menu.k, menu.gate_sigmas, menu.cells_per_licence) == (10, 6, 4)
-    assert {(p, n.report_sigma, n.licence_sigma) for p, n in menu.profiles.items()} == {("standard", 5, 12), ("strict", 10, 24)}
+    assert {(p, n.report_sigma, n.licence_sigma) for p, n in menu.profiles.items()} == {
+        ("standard", 5, 12),
+        ("strict", 10, 24),
+    }
     assert [len(menu.of(grain)) for grain in ("day", "week", "month")] == [4, 8, 19]
 
 
@@ -30,7 +33,9 @@ def test_shipped_menu_is_the_documented_one() -> None:
         ("people", "[]", '["month"]', "boots"),
     ],
 )
-def test_tables_that_may_not_stand_in_a_menu(tmp_path: Path, measure: str, fields: str, grains: str, problem: str) -> None:
+def test_tables_that_may_not_stand_in_a_menu(
+    tmp_path: Path, measure: str, fields: str, grains: str, problem: str
+) -> None:
     path = tmp_path / "menu.toml"
     path.write_text(SHIPPED_MENU.read_text() + EXTRA.format(measure=measure, fields=fields, grains=grains))
     with pytest.raises(ConfigurationError) as caught:

@@ -47,7 +47,12 @@ def test_same_secret_and_context_give_the_same_draw() -> None:
 
 
 def test_secret_context_and_count_each_change_the_stream() -> None:
-    streams = [(b"a" * 32, ["cell", 7]), (b"b" * 32, ["cell", 7]), (b"a" * 32, ["cell", 8]), (b"a" * 32, ["cel", "l", 7])]
+    streams = [
+        (b"a" * 32, ["cell", 7]),
+        (b"b" * 32, ["cell", 7]),
+        (b"a" * 32, ["cell", 8]),
+        (b"a" * 32, ["cel", "l", 7]),
+    ]
     firsts = {keyed_stream(secret, context)(1 << 62) for secret, context in streams}
     assert len(firsts) == len(streams)
 

@@ -49,7 +49,9 @@ def test_weeks_and_months_are_released_directly(engine: Engine, publisher: Publi
     publisher.publish(dt.date(2026, 10, 1), MONTH_END)
     assert values(engine, "boots", "product_version", fields="product_version") == {}  # 12 a day are too few
     assert abs(values(engine, "boots", "product_version", "month", "product_version")["1.0"] - 360) <= 40
-    weeks = engine.rows("SELECT period FROM public.cells WHERE grain = 'week' AND breakdown = 'language' ORDER BY period")
+    weeks = engine.rows(
+        "SELECT period FROM public.cells WHERE grain = 'week' AND breakdown = 'language' ORDER BY period"
+    )
     assert [period for (period,) in weeks] == [dt.date(2026, 8, 31) + 7 * n * ONE for n in range(4)]
 
 
@@ -75,7 +77,9 @@ def test_one_licence_moves_no_cell_by_more_than_one_and_at_most_four_cells(
         # The released value is the true one plus noise that depends on the true value: compare true counts.
         from collector.publish import release as module
 
-        table = next(t for t in configuration.menu.tables if (t.measure, t.fields) == ("licences", ("product_version",)))
+        table = next(
+            t for t in configuration.menu.tables if (t.measure, t.fields) == ("licences", ("product_version",))
+        )
         query = module._query(configuration.menu, table)
         rows = engine.rows(query, first=DAY.replace(day=1), last=MONTH_END, k=10, table=table.breakdown)
         return {version: units for _, version, units in rows}
@@ -90,7 +94,9 @@ def test_one_licence_moves_no_cell_by_more_than_one_and_at_most_four_cells(
     assert sum(moved.values()) == len(moved) == 4
 
 
-def test_released_period_is_never_computed_again(engine: Engine, publisher: Publisher, configuration: Configuration) -> None:
+def test_released_period_is_never_computed_again(
+    engine: Engine, publisher: Publisher, configuration: Configuration
+) -> None:
     receive(engine, [row() for _ in range(400)])
     publisher.publish(DAY + ONE, DAY)
     before = engine.rows("SELECT * FROM public.cells ORDER BY ALL")
@@ -106,7 +112,9 @@ def test_released_period_is_never_computed_again(engine: Engine, publisher: Publ
     assert engine.rows("SELECT count() FROM public.releases") == [(1,)]
 
 
-def test_period_released_without_any_cell_stays_so(engine: Engine, publisher: Publisher, configuration: Configuration) -> None:
+def test_period_released_without_any_cell_stays_so(
+    engine: Engine, publisher: Publisher, configuration: Configuration
+) -> None:
     receive(engine, [row() for _ in range(5)])
     publisher.publish(DAY + ONE, DAY)
     receive(engine, [row() for _ in range(500)])
@@ -137,7 +145,5 @@ def test_same_secret_gives_the_same_cells_and_another_one_others(engine: Engine,
 def test_profile_sets_the_noise(engine: Engine, configuration: Configuration, profile: str, error: int) -> None:
     receive(engine, [row() for _ in range(500)])
     closing.close_day(engine, DAY)
-    release(
-        engine, configuration.menu, profile, Period("day", DAY), secret=b"a" * 32, today=DAY + ONE, complete=True
-    )
+    release(engine, configuration.menu, profile, Period("day", DAY), secret=b"a" * 32, today=DAY + ONE, complete=True)
     assert engine.rows("SELECT DISTINCT error FROM public.cells") == [(error,)]

@@ -39,7 +39,9 @@ def test_all_products_of_the_latest_period(published: Engine, configuration: Con
 
 
 def test_range_and_breakdown(published: Engine, configuration: Configuration) -> None:
-    answer = ask(published, configuration, product="wordpress", by="product_version", from_="2026-09-14", to="2026-09-15")
+    answer = ask(
+        published, configuration, product="wordpress", by="product_version", from_="2026-09-14", to="2026-09-15"
+    )
     assert answer["periods"] == ["2026-09-14", "2026-09-15"]
     assert {(c["period"], c["product_version"]) for c in answer["cells"]} == {
         (f"2026-09-{day}", f"6.{v}") for day in (14, 15) for v in (0, 1)

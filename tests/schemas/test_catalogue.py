@@ -23,12 +23,17 @@ version_line_parts = 2
     [
         ({"policy": "acme-policy"}, "is under policy acme-policy"),
         ({"report": "installbuilder-run", "sources": '["installbuilder"]'}, "is for product installbuilder alone"),
-        ({"report": "image-boot", "sources": '["installbuilder"]'}, "image-boot comes from vm, cloud or container only"),
+        (
+            {"report": "image-boot", "sources": '["installbuilder"]'},
+            "image-boot comes from vm, cloud or container only",
+        ),
         ({"report": "installbuilder-run", "sources": '["vm"]'}, "comes from source installbuilder only"),
         ({"sources": "[]"}, "sources"),
     ],
 )
-def test_entries_that_may_not_stand_in_a_catalogue_are_refused(tmp_path: Path, values: dict[str, str], problem: str) -> None:
+def test_entries_that_may_not_stand_in_a_catalogue_are_refused(
+    tmp_path: Path, values: dict[str, str], problem: str
+) -> None:
     path = tmp_path / "products.toml"
     good = {"policy": "vendor-privacy-policy", "report": "image-boot", "sources": '["vm"]'}
     path.write_text(SHIPPED_CATALOGUE.read_text() + ENTRY.format(**(good | values)))

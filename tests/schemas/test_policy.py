@@ -49,7 +49,10 @@ def test_model_field_without_a_clause_stops_the_start_with_one_line(tmp_path: Pa
             lambda t: t.replace('field = "language"\nsources = ["vm"', 'field = "license_key"\nsources = ["vm"'),
             "only source installbuilder may send a licence key",
         ),
-        (lambda t: t.replace('status = "enforced"\nby = "tests/schemas/test_policy.py"', 'status = "enforced"', 1), "names no test"),
+        (
+            lambda t: t.replace('status = "enforced"\nby = "tests/schemas/test_policy.py"', 'status = "enforced"', 1),
+            "names no test",
+        ),
         (lambda t: t.replace("purpose = ", "purpos = ", 1), "purpos"),
         (lambda t: t + "[[permits", "not valid TOML"),
         (lambda t: t.replace('field = "report_id"', 'field = "product"'), "permit product from vm: given 2 times"),
@@ -66,7 +69,11 @@ def test_contradictions_are_named(tmp_path: Path, change, problem: str) -> None:
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
-    text = SHIPPED_POLICY.read_text().replace('clause = "images.usage"', 'clause = "a"').replace("data protection officer", "")
+    text = (
+        SHIPPED_POLICY.read_text()
+        .replace('clause = "images.usage"', 'clause = "a"')
+        .replace("data protection officer", "")
+    )
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         load_policy(path)
