@@ -35,7 +35,7 @@ test: lint ## lint and every test
 	$(BIN)/python -m pytest
 
 bench: $(READY) ## measure and print
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python -m tests.bench.bench
 
 schemas: $(READY) ## write schemas/published from the policy and the models
 	$(BIN)/python -m schemas.generate
