@@ -106,8 +106,8 @@ def ingest(ours: str, floor: str) -> None:
     for fresh, label in ((False, "keep-alive"), (True, "new connection")):
         rates: dict[str, list[float]] = {ours: [], floor: []}
         for _ in range(ROUNDS):
-            for url in rates:
-                rates[url].append(uvloop.run(load(url, 1.5, fresh=fresh)))
+            for url, measured in rates.items():
+                measured.append(uvloop.run(load(url, 1.5, fresh=fresh)))
         ratio = statistics.median(rates[ours]) / statistics.median(rates[floor])
         show(f"reports/s, {label}, validated and fsynced", rates[ours], "/s", ratio)
         show("  bare handler, in memory", rates[floor], "/s")
@@ -133,7 +133,6 @@ async def load(url: str, seconds: float, *, fresh: bool) -> float:
 
 def batches(url: str) -> None:
     body = (BODY + b"\n") * 1000
-    rates = []
 
     async def send() -> float:
         async with aiohttp.ClientSession() as session:
@@ -144,9 +143,7 @@ def batches(url: str) -> None:
                     assert response.status == 202
             return 20_000 / (time.perf_counter() - started)
 
-    for _ in range(ROUNDS):
-        rates.append(asyncio.run(send()))
-    show("reports/s, NDJSON in batches of 1000", rates, "/s")
+    show("reports/s, NDJSON in batches of 1000", [asyncio.run(send()) for _ in range(ROUNDS)], "/s")
 
 
 def memory(supervisor: int) -> None:
