@@ -28,11 +28,16 @@ def read_configuration(settings: Settings) -> Configuration:
     """Policy, catalogue and menu of these settings.
 
     Raises:
-        ConfigurationError: every problem in them. A catalogue or menu is judged by its policy, so
-            theirs are found only once the policy can be read.
+        ConfigurationError: every problem in them. Where the policy cannot be used, catalogue and menu
+            are judged by the shipped one, so that theirs are found at once too.
     """
-    policy = load_policy(settings.policy)
-    problems = [f"{settings.policy}: {problem}" for problem in problems_with(policy)]
+    problems = []
+    try:
+        policy = load_policy(settings.policy)
+    except ConfigurationError as error:
+        problems += error.problems
+        policy = load_policy()
+    problems += [f"{settings.policy}: {problem}" for problem in problems_with(policy)]
     catalogue = menu = None
     try:
         catalogue = load_catalogue(policy, settings.catalogue)

@@ -26,6 +26,8 @@ from collector.store.engine import EngineError
 from collector.storeroom import StoreRoom, open_store
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
     from collector.settings import Settings
 
 log = structlog.get_logger()
@@ -138,8 +140,18 @@ def _control_socket(path: str) -> socket.socket:
     return listening
 
 
+@web.middleware
+async def _engine_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """An engine that fails is an outage, not a bug: its code is the answer."""
+    try:
+        return await handler(request)
+    except EngineError as error:
+        log.error("request_failed", code=error.code)
+        return web.json_response({"error": str(error)}, status=503)
+
+
 async def _serve(routes: list[web.RouteDef], listening: socket.socket) -> web.AppRunner:
-    app = web.Application()
+    app = web.Application(middlewares=[_engine_errors])
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

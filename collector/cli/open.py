@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -90,6 +89,7 @@ async def _request(
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(control), timeout=aiohttp.ClientTimeout()) as session,
             session.request(method, f"http://collector{path}", params=parameters) as response,
         ):
-            return response.status, json.loads(await response.read() or b"{}")
+            content = await response.json() if response.content_type == "application/json" else {}
+            return response.status, content
     except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
         raise NoServerError from error
