@@ -43,44 +43,25 @@ def command(
     paths = Layout(settings.data.absolute())
     if paths.engine.exists() or (paths.spool.exists() and any(paths.spool.iterdir())):
         fail(f"{settings.data} already holds reports; give an empty directory with --data, or remove this one")
+    if truth is not None and not truth.absolute().parent.is_dir():
+        fail(f"--truth: there is no directory {truth.parent}")
     with open_room(settings, must_exist=False) as room:
         paths.simulated.touch()
-        _simulate(room, settings, days, reports, seed, last, truth)
+        _simulate(room, days, reports, seed, last, truth)
     click.echo(f"now look: collector usage --data {settings.data}")
 
 
-def _simulate(
-    room: StoreRoom,
-    settings: Settings,
-    days: int,
-    reports: int,
-    seed: int,
-    last: dt.date,
-    truth_file: Path | None,
-) -> None:
-    from collector.configuration import read_configuration
-    from collector.ingest.segment import SEALED, segments
-    from collector.simulate.fleet import Fleet
-    from collector.simulate.run import send
-    from collector.simulate.traffic import Traffic
-    from collector.simulate.truth import Truth
+def _simulate(room: StoreRoom, days: int, reports: int, seed: int, last: dt.date, truth: Path | None) -> None:
+    from collector.ingest.spool import SpoolError
+    from collector.simulate.run import Plan, simulate
 
-    configuration = read_configuration(settings)
-    products = configuration.catalogue.products
-    fleet = Fleet(configuration.catalogue, last - dt.timedelta(days=days - 1), days, reports, seed)
-    truth = Truth(configuration.menu, lambda p, v: products[p].version_line(v)) if truth_file else None
-    with progress("sending", reports, "reports") as advance:
-        sent = send(fleet, Traffic(fleet, seed), truth, settings, configuration, room.paths, advance)
-    sealed = list(segments(room.paths.spool, SEALED))
-    with progress("loading", len(sealed), "segments") as advance:
-        for path in sealed:
-            room.loader.load(path)
-            advance(1)
-    with progress("publishing", len(room.publisher.due(last)), "days") as advance:
-        released = room.publisher.publish(last + dt.timedelta(days=1), last, done=lambda _: advance(1))
-    if truth is not None and truth_file is not None:
-        truth.write(truth_file)
+    try:
+        with progress("simulating", days, "days") as advance:
+            plan = Plan(last, days, reports, seed, truth.absolute() if truth else None)
+            result = simulate(plan, room, lambda _: advance(1))
+    except SpoolError as error:
+        fail(f"the reports could not be written ({error.outcome.value}): {error.outcome.meaning}")
     click.echo(
-        f"{sent.accepted:,} reports accepted and {sent.rejected:,} rejected over {days} days, "
-        f"{len(released)} periods released"
+        f"{result.accepted:,} reports accepted and {result.rejected:,} rejected over {days} days, "
+        f"{result.released} periods released"
     )
