@@ -8,6 +8,7 @@ wait in it survive the crash of a worker.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import shutil
 import signal
 import socket
@@ -23,7 +24,6 @@ from collector import metrics
 from collector.configuration import read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import Peppers
-from collector.ingest.worker import today
 from collector.layout import Layout, hold, layout
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Supervisor:
         read_configuration(settings)
         paths = layout(settings)
         lock = hold(paths, wait_seconds=_ORPHANS_SECONDS)
-        Peppers(paths.secrets).prepare(today())
+        Peppers(paths.secrets).prepare(dt.datetime.now(dt.UTC).date())
         self._clear(paths)
         ingest = _bind(settings.ingest_host, settings.ingest_port)
         reports = _bind(settings.reports_host, settings.reports_port)
@@ -85,7 +85,7 @@ class Supervisor:
         workers = [
             Child(
                 f"ingest-{i}",
-                ["collector.ingest.worker", str(i), str(ingest.fileno())],
+                ["collector.worker", str(i), str(ingest.fileno())],
                 (ingest.fileno(), lock),
             )
             for i in range(settings.workers)

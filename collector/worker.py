@@ -1,6 +1,6 @@
 """One ingest process: takes reports on a socket it inherited and writes them to its own spool.
 
-Started by the supervisor as `python -m collector.ingest.worker INDEX SOCKET`.
+Started by the supervisor as `python -m collector.worker INDEX SOCKET`.
 """
 
 from __future__ import annotations
