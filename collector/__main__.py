@@ -19,7 +19,11 @@ def main():
             "collector: the server's packages are not installed (missing: {0}); "
             "run: pip install 'product-telemetry[collector,embedded]'".format(error.name)
         )
-    cli(prog_name="collector")
+    try:
+        cli(prog_name="collector")
+    except OSError as error:
+        # A directory one may not read, a full disk: the operator's to mend, not a bug.
+        sys.exit("collector: {0}: {1}".format(error.filename or "output", error.strerror or "cannot be used"))
 
 
 if __name__ == "__main__":

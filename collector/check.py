@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from collector.configuration import Configuration, read_configuration
 from collector.ingest.validation import Accepted, Validator
+from schemas.catalogue import SHIPPED_CATALOGUE
 from schemas.examples import Example, examples
 from schemas.generate import ROOT, published_files
 from schemas.outcomes import Outcome
@@ -30,7 +31,8 @@ def problems(settings: Settings) -> list[str]:
     except ConfigurationError as error:
         found += error.problems
     else:
-        if settings == settings.model_copy(update={"policy": SHIPPED_POLICY}):
+        # The examples are about the shipped files; an operator's own may answer them otherwise.
+        if (settings.policy, settings.catalogue) == (SHIPPED_POLICY, SHIPPED_CATALOGUE):
             found += _example_problems(configuration)
     return found + _drift()
 

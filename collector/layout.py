@@ -83,12 +83,13 @@ def layout(settings: Settings) -> Layout:
     return paths
 
 
-def hold(paths: Layout, wait_seconds: float = 0) -> int:
+def hold(paths: Layout, wait_seconds: float, *, for_orphans_only: bool = False) -> int:
     """Takes the data directory for this process and the children that inherit the descriptor.
 
     Args:
         paths: the data directory.
-        wait_seconds: how long to wait for children of a killed `serve` to finish what they began.
+        wait_seconds: how long to wait for whoever holds it.
+        for_orphans_only: wait only where the holders are children of a `serve` that was killed.
 
     Returns:
         The descriptor that holds the lock; closed, or all its holders gone, the lock is free.
@@ -102,7 +103,7 @@ def hold(paths: Layout, wait_seconds: float = 0) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if time.monotonic() < deadline and not _owner_runs(descriptor):
+            if time.monotonic() < deadline and not (for_orphans_only and _owner_runs(descriptor)):
                 time.sleep(0.1)
                 continue
             os.close(descriptor)

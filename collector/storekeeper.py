@@ -11,6 +11,7 @@ import datetime as dt
 import os
 import socket
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,10 +21,12 @@ from collector import child
 from collector.configuration import read_configuration
 from collector.layout import layout
 from collector.metrics import PUBLISH_FAILURES
-from collector.publish.publisher import NotOverError
+from collector.publish.publisher import NotOverError, last_closed
 from collector.reports import server as reports
 from collector.store.engine import EngineError
+from collector.store.migrate import NewerDatabaseError
 from collector.storeroom import StoreRoom, open_store
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -38,8 +41,12 @@ _PUBLISH_EVERY_SECONDS = 60
 async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket) -> None:
     """Runs until `stop`, then loads once more and closes the engine."""
     paths = layout(settings)
-    configuration = read_configuration(settings)
-    with open_store(settings, paths, configuration) as room:
+    with ExitStack() as open_rooms:
+        try:
+            configuration = read_configuration(settings)
+            room = open_rooms.enter_context(open_store(settings, paths, configuration))
+        except (ConfigurationError, NewerDatabaseError) as error:
+            raise child.CannotStartError(str(error)) from error
         publishing = asyncio.Lock()
         runners = [
             await _serve(reports.routes(room.released, configuration.menu), listening),
@@ -60,9 +67,11 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         paths.control.unlink(missing_ok=True)
 
 
-def due_through(settings: Settings, now: dt.datetime, room: StoreRoom) -> dt.date | None:
-    """The last day that may be closed at `now`: every spool has loaded past it, or it has waited enough."""
-    through = (now - dt.timedelta(minutes=settings.publish_after_minutes)).date() - dt.timedelta(days=1)
+def closable_through(settings: Settings, now: dt.datetime, through: dt.date, room: StoreRoom) -> dt.date | None:
+    """The last day up to `through` that may be closed at `now`, or None.
+
+    A day may be closed once every spool has loaded past it, or once it has waited long enough.
+    """
     patience = dt.timedelta(hours=settings.publish_at_the_latest_after_hours)
     last = None
     for day in room.publisher.due(through):
@@ -81,9 +90,9 @@ async def _load(room: StoreRoom, stop: asyncio.Event) -> None:
         try:
             await asyncio.to_thread(room.loader.load_sealed)
             backoff = 0.0
-        except EngineError as error:
+        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             backoff = min(max(1.0, backoff * 2), _LONGEST_BACKOFF_SECONDS)
-            log.error("load_failed", code=error.code, retry_in_seconds=backoff)
+            log.error("load_failed", **_facts(error), retry_in_seconds=backoff)
         if stopping:
             return
         await _pause(stop, backoff or room.settings.load_every_seconds)
@@ -93,15 +102,32 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
     """Publishes what is due; a failure is logged and tried again."""
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
+        through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)
         try:
             async with publishing:
-                through = await asyncio.to_thread(due_through, room.settings, now, room)
-                if through is not None:
-                    await asyncio.to_thread(room.publisher.publish, now.date(), through)
-        except EngineError as error:
+                await asyncio.to_thread(_publish_closable, room, now, through)
+        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             PUBLISH_FAILURES.inc()
-            log.error("publish_failed", code=error.code)
+            log.error("publish_failed", **_facts(error))
         await _pause(stop, _PUBLISH_EVERY_SECONDS)
+
+
+def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> list[str]:
+    last = last_closed(room.publisher.engine)
+    if last is not None and last >= now.date():
+        # Days are closed once: with a clock that was ahead, reports of those days wait until it has passed.
+        PUBLISH_FAILURES.inc()
+        log.error("closed_days_lie_ahead", last_closed=last.isoformat())
+        return []
+    closable = closable_through(room.settings, now, through, room)
+    if closable is None:
+        return []
+    return [str(period) for period in room.publisher.publish(now.date(), closable)]
+
+
+def _facts(error: Exception) -> dict[str, object]:
+    """What may be said of a failure: its type and the engine's code, not its text, which may quote a value."""
+    return {"error": type(error).__name__, "code": getattr(error, "code", None)}
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -117,15 +143,18 @@ def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
         return web.json_response(await asyncio.to_thread(room.status, now))
 
     async def post_publish(request: web.Request) -> web.Response:
-        today = dt.datetime.now(dt.UTC).date()
-        through = dt.date.fromisoformat(request.query["through"])
+        now = dt.datetime.now(dt.UTC)
         try:
-            async with publishing:
-                await asyncio.to_thread(room.loader.load_sealed)
-                released = await asyncio.to_thread(room.publisher.publish, today, through)
-        except NotOverError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"released": [str(period) for period in released]})
+            through = dt.date.fromisoformat(request.query.get("through", ""))
+        except ValueError:
+            return web.json_response({"error": "'through' is not a date such as 2026-10-31"}, status=400)
+        if through >= now.date():
+            return web.json_response({"error": str(NotOverError(through, now.date()))}, status=400)
+        async with publishing:
+            await asyncio.to_thread(room.loader.load_sealed)
+            released = await asyncio.to_thread(_publish_closable, room, now, through)
+            waiting = await asyncio.to_thread(room.publisher.due, through)
+        return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})
 
     return [web.get("/status", get_status), web.post("/publish", post_publish)]
 

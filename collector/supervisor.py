@@ -21,6 +21,7 @@ from aiohttp import web
 from prometheus_client import multiprocess
 
 from collector import metrics
+from collector.child import CANNOT_START
 from collector.configuration import read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import Peppers
@@ -58,12 +59,16 @@ class Supervisor:
     Args:
         settings: what to run with.
         announce: called with the addresses once everything serves.
+
+    Attributes:
+        failed: after `run`, the process that could not start, if one could not; its log line says why.
     """
 
     def __init__(self, settings: Settings, announce: Callable[[dict[str, str]], None]) -> None:
         self._settings = settings
         self._announce = announce
         self._stop = asyncio.Event()
+        self.failed: str | None = None
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT.
@@ -75,7 +80,7 @@ class Supervisor:
         settings = self._settings
         read_configuration(settings)
         paths = layout(settings)
-        lock = hold(paths, wait_seconds=_ORPHANS_SECONDS)
+        lock = hold(paths, _ORPHANS_SECONDS, for_orphans_only=True)
         Peppers(paths.secrets).prepare(dt.datetime.now(dt.UTC).date())
         self._clear(paths)
         ingest = _bind(settings.ingest_host, settings.ingest_port)
@@ -122,7 +127,13 @@ class Supervisor:
         """Starts a child, and again when it ends without being asked to, waiting longer each time."""
         backoff = 0.5
         while not self._stop.is_set():
-            child.process = await self._start(child)
+            try:
+                child.process = await self._start(child)
+            except OSError as error:
+                backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+                log.error("process_not_started", child=child.name, error=type(error).__name__)
+                await self._pause(backoff)
+                continue
             watching = asyncio.create_task(_watch_ready(child))
             started = asyncio.get_running_loop().time()
             code = await child.process.wait()
@@ -130,13 +141,20 @@ class Supervisor:
             multiprocess.mark_process_dead(child.process.pid, self._metrics_path())  # type: ignore[no-untyped-call]
             if self._stop.is_set():
                 return
+            if code == CANNOT_START and not child.ready.is_set():
+                self.failed = child.name
+                self._stop.set()
+                return
             lived = asyncio.get_running_loop().time() - started
             backoff = 0.5 if lived > _LONGEST_BACKOFF_SECONDS else min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
             log.error("process_ended", child=child.name, code=code, restart_in_seconds=backoff)
-            try:
-                await asyncio.wait_for(self._stop.wait(), backoff)
-            except TimeoutError:
-                continue
+            await self._pause(backoff)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
 
     async def _start(self, child: Child) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(

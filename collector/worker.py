@@ -20,10 +20,12 @@ from collector import child
 from collector.configuration import read_configuration
 from collector.ingest import server
 from collector.ingest.intake import Intake, Limits
-from collector.ingest.pseudonyms import Peppers
+from collector.ingest.protocol import Runner
+from collector.ingest.pseudonyms import PepperError, Peppers
 from collector.ingest.spool import SegmentWriter, Spool
 from collector.ingest.validation import Validator
 from collector.layout import layout
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from collector.settings import Settings
@@ -37,9 +39,12 @@ _LOOK_EVERY_SECONDS = 0.5
 async def work(settings: Settings, stop: asyncio.Event, index: int, listening: socket.socket) -> None:
     """Serves until `stop`, then finishes what was begun and seals the spool."""
     paths = layout(settings)
-    configuration = read_configuration(settings)
     peppers = Peppers(paths.secrets)
-    peppers.prepare(today())
+    try:
+        configuration = read_configuration(settings)
+        peppers.prepare(today())
+    except (ConfigurationError, PepperError) as error:
+        raise child.CannotStartError(str(error)) from error
     writer = SegmentWriter(
         paths.spool / f"w{index}",
         seal_after_bytes=settings.seal_after_bytes,
@@ -52,7 +57,7 @@ async def work(settings: Settings, stop: asyncio.Event, index: int, listening: s
     limits = Limits(settings.max_body_bytes, settings.max_batch_bytes, settings.max_batch_lines)
     intake = Intake(validator, spool, limits, today)
     app = server.build(intake, spool, configuration.policy, settings.documentation_url)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS)
+    runner = Runner(app, settings.documentation_url, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listening).start()
     child.say_ready()

@@ -27,6 +27,7 @@ class Outcome(Enum):
     ACCEPTED = "accepted", 202, "The report is on disk."
     VALID = "valid", 200, "A dry run: the report would be accepted; nothing was stored."
     MALFORMED = "malformed", 400, "The body is not a JSON object, not NDJSON or not a form."
+    UNKNOWN_PARAMETER = "unknown_parameter", 400, "The only parameter is dry_run, 0 or 1, given once."
     UNKNOWN_SCHEMA = "unknown_schema", 404, "There is no such report or version of it."
     NOT_FOUND = "not_found", 404, "There is nothing at this path."
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "This path does not answer to this method."

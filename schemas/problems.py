@@ -19,8 +19,12 @@ class ConfigurationError(Exception):
     """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
+        super().__init__(problems)
         self.problems = problems
+
+    def __str__(self) -> str:
+        """All problems in one line."""
+        return "; ".join(self.problems)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector import logs
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from collector.settings import Settings
     from collector.storeroom import StoreRoom
+
+
+# Another command on the same directory is soon done; a running `serve` answers and is not waited for.
+_WAIT_SECONDS = 10
 
 
 class NoServerError(Exception):
@@ -60,9 +65,9 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
     try:
         configuration = read_configuration(settings)
         paths = layout(settings)
-        lock = hold(paths, wait_seconds=2)
+        lock = hold(paths, _WAIT_SECONDS)
         try:
-            for worker in paths.spool.iterdir():
+            for worker in filter(Path.is_dir, paths.spool.iterdir()):
                 segment.prepare(worker)
                 segment.recover(worker)
             with open_store(settings, paths, configuration) as room:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
@@ -17,37 +18,64 @@ if TYPE_CHECKING:
     from collector.settings import Settings
 
 
+# Settings that decide what a release is; a running `serve` has its own.
+_PROTECTION = ("menu", "profile", "policy", "catalogue", "keep_after_release_days")
+
+
 @click.command("publish")
 @click.option("--through", type=click.DateTime(["%Y-%m-%d"]), help="Last day to close.  [default: yesterday, UTC]")
+@click.option("--change-protection", is_flag=True, help="Release with another menu or profile than the last release.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
-@with_settings("data", "menu", "profile", "policy", "catalogue", "keep_after_release_days")
-def command(settings: Settings, through: dt.datetime | None, form: str) -> None:
+@with_settings("data", *_PROTECTION)
+def command(settings: Settings, through: dt.datetime | None, change_protection: bool, form: str) -> None:
     """Close days that are over and release their counts.
 
-    A running `collector serve` does this by itself every night; this verb asks it to do it now, or does
-    it on a directory that nobody serves. A period that was released is never changed.
+    A running `collector serve` does this by itself every night; this verb asks it to do it now, with its
+    own settings, or does it on a directory that nobody serves. A period that was released is never changed.
     """
     today = dt.datetime.now(dt.UTC).date()
     last = through.date() if through else today - dt.timedelta(days=1)
     try:
-        released = ask(settings, "POST", "/publish", {"through": last.isoformat()})["released"]
+        answer = _ask(settings, last)
     except NoServerError:
-        released = _publish_here(settings, today, last)
+        answer = _publish_here(settings, today, last, change_protection)
     if form == "json":
-        click.echo(json.dumps({"released": released}))
-    elif released:
-        click.echo(f"released: {', '.join(released)}")
-    else:
+        click.echo(json.dumps(answer))
+        return
+    if answer["released"]:
+        click.echo(f"released: {', '.join(answer['released'])}")
+    if answer["waiting"]:
+        click.echo(f"still open: {answer['waiting'][0]}; reports of it are on their way to the store, try again soon")
+    elif not answer["released"]:
         click.echo(f"nothing to release through {last}: every day that has reports is closed")
 
 
-def _publish_here(settings: Settings, today: dt.date, through: dt.date) -> list[str]:
+def _ask(settings: Settings, through: dt.date) -> dict[str, Any]:
+    """Asks a running `serve`, which publishes with its own settings."""
+    source = click.get_current_context().get_parameter_source
+    given = [name for name in _PROTECTION if source(name) is ParameterSource.COMMANDLINE]
+    answer = None if given else ask(settings, "POST", "/publish", {"through": through.isoformat()})
+    if answer is None:
+        ask(settings, "GET", "/status")
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        fail(f"a collector serves {settings.data} and publishes with its own settings; leave out {options}")
+    return answer
+
+
+def _publish_here(settings: Settings, today: dt.date, through: dt.date, change_protection: bool) -> dict[str, Any]:
     from collector.publish.publisher import NotOverError
 
     with open_room(settings) as room:
+        before, now = room.publisher.last_protection(), room.publisher.protection
+        if before not in {None, now} and not change_protection:
+            fail(
+                f"the last release was made with {before}, these settings give {now}; "
+                "use the settings of `collector serve`, or confirm with --change-protection"
+            )
         room.loader.load_sealed()
         with progress("publishing", len(room.publisher.due(through)), "days") as advance:
             try:
-                return [str(p) for p in room.publisher.publish(today, through, done=lambda _: advance(1))]
+                released = room.publisher.publish(today, through, done=lambda _: advance(1))
             except NotOverError as error:
                 fail(str(error))
+    return {"released": [str(period) for period in released], "waiting": []}

@@ -37,7 +37,10 @@ def command(settings: Settings) -> None:
         if paths.simulated.exists():
             click.echo("note: this directory holds simulated reports; use another one for real ones", err=True)
         try:
-            asyncio.run(Supervisor(settings, _announce).run())
+            supervisor = Supervisor(settings, _announce)
+            asyncio.run(supervisor.run())
+            if supervisor.failed:
+                fail(f"process {supervisor.failed} cannot start; its line above says why")
         except PepperError as error:
             fail(str(error))
         except AddressInUseError as error:

@@ -34,12 +34,14 @@ def command(
     """Fill a directory with a made-up fleet, to look around.
 
     Sends it through the real validation into the spool, loads it and publishes every day. Wants a
-    directory of its own: made-up reports never mix with real ones.
+    directory of its own, so that made-up reports do not mix with real ones.
     """
     today = dt.datetime.now(dt.UTC).date()
     last = until.date() if until else today - dt.timedelta(days=1)
     if last >= today:
         fail("--until must be before today (UTC): a day is published after it has ended")
+    if (today - last).days + days > _LONGEST_DAYS:
+        fail(f"the first day would be more than {_LONGEST_DAYS} days ago: rows so old expire while they are loaded")
     paths = Layout(settings.data.absolute())
     if paths.engine.exists() or (paths.spool.exists() and any(paths.spool.iterdir())):
         fail(f"{settings.data} already holds reports; give an empty directory with --data, or remove this one")

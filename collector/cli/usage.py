@@ -30,9 +30,9 @@ _NOT_REPORTED = "(not reported)"
 @click.option("--grain", help="day, week or month.  [default: the coarsest that is released]")
 @click.option("--from", "first", metavar="DATE", help="First day, e.g. 2026-10-01.  [default: the latest period]")
 @click.option("--to", "last", metavar="DATE", help="Last day.")
-@click.option("--top", default=20, show_default=True, help="Rows of each period in the table.")
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="Rows of each period in the table.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@with_settings("data", "menu")
+@with_settings("data")
 def command(settings: Settings, form: str, top: int, **asked: str | None) -> None:
     r"""Published counts of a product, or of all products.
 

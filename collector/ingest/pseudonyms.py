@@ -15,6 +15,8 @@ import stat
 import uuid
 from typing import TYPE_CHECKING
 
+from collector.ingest.segment import sync_directory
+
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
@@ -89,6 +91,7 @@ def _make(path: Path) -> None:
         os.close(descriptor)
     try:
         os.link(temporary, path)
+        sync_directory(path.parent)  # a pepper lost in a power cut would count its licences twice
     except FileExistsError:
         pass  # another process made it first
     finally:

@@ -87,6 +87,8 @@ class Segment:
         if self.durable_bytes == 0:
             self._path.unlink(missing_ok=True)
             return
+        if self._path.stat().st_size != self.durable_bytes:
+            _cut_file(self._path, self.durable_bytes)  # a failed append left a tail that could not be cut then
         seal(self._path, self._sealed)
 
     def give_up(self) -> None:
@@ -122,12 +124,7 @@ def recover(worker_directory: Path) -> int:
         if rows == 0:
             path.unlink()
             continue
-        descriptor = os.open(path, os.O_WRONLY)
-        try:
-            os.ftruncate(descriptor, good_bytes)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _cut_file(path, good_bytes)
         seal(path, worker_directory / SEALED)
         kept += rows
     return kept
@@ -154,6 +151,8 @@ def segments(spool: Path, stage: str) -> Iterator[Path]:
             found.append((day_of(path), path.stat().st_mtime_ns, path))
         except FileNotFoundError:
             continue  # sealed or loaded in this moment
+        except ValueError:
+            continue  # not a segment's name: somebody else's file, and no reason to stop
     yield from (path for _, _, path in sorted(found))
 
 
@@ -167,6 +166,15 @@ def sync_directory(directory: Path) -> None:
     """Makes the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cut_file(path: Path, length: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.ftruncate(descriptor, length)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

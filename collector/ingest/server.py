@@ -11,6 +11,7 @@ from aiohttp import web
 from collector.ingest import openapi
 from collector.ingest.answers import answer, batch_answer
 from collector.ingest.intake import NDJSON, Intake
+from collector.ingest.protocol import outcome_of
 from collector.metrics import REPORTS as REPORTS_METRIC
 from schemas.generate import data_dictionary, json_schema, permits
 from schemas.outcomes import Outcome
@@ -25,12 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 INTAKE = web.AppKey("intake", Intake)
 DOCUMENTATION_URL = web.AppKey("documentation_url", str)
-_BY_STATUS = {
-    404: Outcome.NOT_FOUND,
-    405: Outcome.METHOD_NOT_ALLOWED,
-    413: Outcome.TOO_LARGE,
-    400: Outcome.MALFORMED,
-}
+_ENCODINGS = {"", "identity", "gzip", "deflate"}
 
 
 def build(intake: Intake, spool: Spool, policy: Policy, documentation_url: str) -> web.Application:
@@ -38,7 +34,7 @@ def build(intake: Intake, spool: Spool, policy: Policy, documentation_url: str) 
     app = web.Application(middlewares=[_one_shape], client_max_size=intake.limits.max_batch_bytes)
     app[INTAKE] = intake
     app[DOCUMENTATION_URL] = documentation_url
-    app.router.add_post("/v1/reports/{name}/{version}", _take)
+    app.router.add_post("/v1/reports/{name}/{version}", _take, expect_handler=_expect)
     app.router.add_get("/livez", _alive)
 
     async def ready(_: web.Request) -> web.Response:
@@ -68,12 +64,27 @@ async def _take(request: web.Request) -> web.Response:
     if (request.content_length or 0) > intake.limits.of(media_type):
         REPORTS_METRIC.labels(report.id, Outcome.TOO_LARGE.value).inc()
         return answer(Outcome.TOO_LARGE, None, documentation_url)
+    if request.headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
+        REPORTS_METRIC.labels(report.id, Outcome.UNSUPPORTED_MEDIA_TYPE.value).inc()
+        return answer(Outcome.UNSUPPORTED_MEDIA_TYPE, None, documentation_url)
+    dry_run = {"": False, "dry_run=0": False, "dry_run=1": True}.get(request.query_string)
+    if dry_run is None:
+        # A misspelt dry run that was stored would count image builds.
+        REPORTS_METRIC.labels(report.id, Outcome.UNKNOWN_PARAMETER.value).inc()
+        return answer(Outcome.UNKNOWN_PARAMETER, None, documentation_url)
     body = await request.read()
-    dry_run = request.query.get("dry_run") == "1"
     results = await intake.take(report, media_type, body, dry_run=dry_run)
     if media_type == NDJSON:
         return batch_answer(results, documentation_url)
     return answer(*results[0], documentation_url)
+
+
+async def _expect(request: web.Request) -> web.StreamResponse | None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # an interim answer is not yet the answer
+        return None
+    return answer(Outcome.MALFORMED, None, request.app[DOCUMENTATION_URL])
 
 
 async def _alive(_: web.Request) -> web.Response:
@@ -94,10 +105,14 @@ async def _one_shape(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except web.HTTPException as error:
-        outcome = _BY_STATUS.get(error.status, Outcome.INTERNAL)
+        outcome = outcome_of(error.status)
         response = answer(outcome, None, documentation_url)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
+    except web.RequestPayloadError:
+        # A body that is not what its Content-Encoding or chunks say.
+        outcome = Outcome.MALFORMED
+        response = answer(outcome, None, documentation_url)
     except ConnectionError:
         raise  # the client went away in the middle of its body
     except Exception as error:  # noqa: BLE001 - a bug in one request must not take others with it

@@ -35,7 +35,7 @@ class SpoolError(Exception):
     """Rows that are not on disk: `outcome` says what to answer."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.value)
+        super().__init__(outcome)
         self.outcome = outcome
 
 
@@ -95,6 +95,8 @@ class SegmentWriter:
         for segment in self._complete:
             try:
                 segment.seal()
+            except FileNotFoundError:
+                continue  # renamed already; only the sync of its directory had failed
             except OSError:
                 still_open.append(segment)
         self._complete = still_open

@@ -98,7 +98,8 @@ class Validator:
         if not pairs or len({name for name, _ in pairs}) != len(pairs):
             return Rejected(Outcome.MALFORMED)
         try:
-            content = report.model.model_validate({name: value for name, value in pairs if value})
+            known = report.model.model_fields
+            content = report.model.model_validate({name: v for name, v in pairs if v or name not in known})
         except ValidationError as error:
             return self._explain(error)
         return self._admit(report, content, today)

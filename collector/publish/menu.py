@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from schemas.policy import Policy
 
 SHIPPED_MENU = Path(__file__).parent / "menu.toml"
+# The least protection that may be configured: the values the design was examined with.
 SMALLEST_K = 10
+SMALLEST_GATE_SIGMAS = 6
+SMALLEST_REPORT_SIGMA = 5
+SMALLEST_LICENCE_SIGMA = 12
+MOST_CELLS_PER_LICENCE = 4
 
 
 class _Entry(BaseModel):
@@ -71,10 +76,19 @@ class Menu(_Entry):
     def problems(self, policy: Policy) -> list[str]:
         """What may not stand in a menu under `policy`, one line each."""
         found = [f"k = {self.k}: fewer than {SMALLEST_K} units behind a number"] if self.k < SMALLEST_K else []
+        if self.gate_sigmas < SMALLEST_GATE_SIGMAS:
+            found.append(f"gate_sigmas = {self.gate_sigmas}: less than {SMALLEST_GATE_SIGMAS}")
+        if self.cells_per_licence > MOST_CELLS_PER_LICENCE:
+            found.append(f"cells_per_licence = {self.cells_per_licence}: more than {MOST_CELLS_PER_LICENCE}")
+        for name, noise in self.profiles.items():
+            if noise.report_sigma < SMALLEST_REPORT_SIGMA or noise.licence_sigma < SMALLEST_LICENCE_SIGMA:
+                least = f"report_sigma {SMALLEST_REPORT_SIGMA}, licence_sigma {SMALLEST_LICENCE_SIGMA}"
+                found.append(f"profile {name}: less noise than {least}")
         found += [f"profile {name}: is missing" for name in ("standard", "strict") if name not in self.profiles]
-        for (measure, breakdown), n in Counter((t.measure, t.breakdown) for t in self.tables).items():
+        # The same cells under two names would be two draws of noise for one count.
+        for (measure, fields), n in Counter((t.measure, frozenset(t.fields)) for t in self.tables).items():
             if n > 1:
-                found.append(f"table {measure} by {breakdown or 'product'}: given {n} times")
+                found.append(f"table {measure} by {'+'.join(sorted(fields)) or 'product'}: given {n} times")
         for table in self.tables:
             found += [f"table {table.measure} by {table.breakdown or 'product'}: {p}" for p in _doubts(table, policy)]
         return found
@@ -90,6 +104,10 @@ def _doubts(table: Table, policy: Policy) -> list[str]:
         for source in measure.sources
         if policy.permit(source, FIELDS[field]) is None and field != "source"
     ]
+    if len(set(table.fields)) < len(table.fields):
+        found.append("names a field twice")
+    if {"product_version", "version_line"} <= set(table.fields):
+        found.append("a version line follows from its version: the cells are those of product_version alone")
     if "source" in table.fields and len(measure.sources) == 1:
         found.append("this measure has one source")
     if measure.per_licence and table.grains != ("month",):

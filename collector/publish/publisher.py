@@ -11,7 +11,7 @@ import structlog
 from collector.publish import closing
 from collector.publish.expiry import expire
 from collector.publish.periods import ONE_DAY, Period, days, ending_on
-from collector.publish.release import release
+from collector.publish.release import is_begun, release
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -25,6 +25,9 @@ log = structlog.get_logger()
 
 class NotOverError(Exception):
     """A day may be closed only after it has ended."""
+
+    def __init__(self, through: dt.date, today: dt.date) -> None:
+        super().__init__(f"{through} is not over yet: the last day that can be closed is {today - ONE_DAY}")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ class Publisher:
     keep_after_release_days: int
     has_loaded_past: Callable[[dt.date], bool]
     new_secret: Callable[[], bytes] = lambda: secrets.token_bytes(32)
+
+    @property
+    def protection(self) -> str:
+        """Profile and menu, as they are written down with each release."""
+        return f"profile {self.profile}, menu {self.menu.fingerprint}"
+
+    def last_protection(self) -> str | None:
+        """Profile and menu of the last release, or None before the first."""
+        rows = self.engine.rows("SELECT profile, menu FROM public.releases ORDER BY period DESC, grain LIMIT 1")
+        return f"profile {rows[0][0]}, menu {rows[0][1]}" if rows else None
 
     def due(self, through: dt.date) -> list[dt.date]:
         """The days up to `through` that are not closed, oldest first; none before the first report."""
@@ -71,14 +84,17 @@ class Publisher:
             EngineError: the engine failed; running again goes on where this stopped.
         """
         if through >= today:
-            raise NotOverError(f"{through} is not over yet: the last day that can be closed is {today - ONE_DAY}")
+            raise NotOverError(through, today)
         self._finish_earlier_tries()
         released: list[Period] = []
         for day in self.due(through):
             complete = self.has_loaded_past(day)
-            closing.close_day(self.engine, day)
             # The day's own release comes last: it is what says that everything ending on the day is out.
-            for period in (*ending_on(day), Period("day", day)):
+            ending = (*ending_on(day), Period("day", day))
+            # Taken up again after a kill: once anything is out, its input stays as it was and later rows wait.
+            if not any(is_begun(self.engine, period) for period in ending):
+                closing.close_day(self.engine, day)
+            for period in ending:
                 self._release(period, today, complete=complete and self._is_complete(period))
                 released.append(period)
             closing.forget_claim(self.engine, day)

@@ -72,6 +72,11 @@ def _publish_cells(engine: Engine, menu: Menu, profile: str, period: Period, sec
     engine.command("TRUNCATE TABLE private.cells_staging")
 
 
+def is_begun(engine: Engine, period: Period) -> bool:
+    """Whether anything of `period` is out already, so that what it was computed from may not change."""
+    return _is_released(engine, period) or _has_cells(engine, period)
+
+
 def _is_released(engine: Engine, period: Period) -> bool:
     found = engine.rows(
         "SELECT 1 FROM public.releases WHERE grain = {grain:String} AND period = {start:Date} LIMIT 1",

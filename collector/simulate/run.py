@@ -24,6 +24,7 @@ from collector.layout import layout
 from collector.simulate.fleet import Fleet
 from collector.simulate.traffic import Traffic
 from collector.simulate.truth import Truth
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,9 +74,13 @@ def simulate(plan: Plan, room: StoreRoom, done: Callable[[dt.date], None]) -> Re
         done: called after each published day.
 
     Raises:
+        ConfigurationError: the catalogue has no image product.
         SpoolError: the reports could not be written to disk.
         EngineError: they could not be loaded or published.
     """
+    products = read_configuration(room.settings).catalogue.products
+    if not any(product.report == "image-boot" for product in products.values()):
+        raise ConfigurationError([f"{room.settings.catalogue}: has no image product to simulate"])
     released = 0
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         sending = process.submit(send, plan, room.settings)

@@ -7,6 +7,7 @@ parse goes to quarantine and blocks nothing; after any other failure it is tried
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class Loader:
         self._engine = engine
         self._spool = spool
         self._quarantine = quarantine
+        self._one_at_a_time = threading.Lock()
 
     def load_sealed(self) -> int:
         """Loads what is sealed now, oldest day first.
@@ -54,9 +56,10 @@ class Loader:
         Raises:
             EngineError: the engine failed in a way that may pass; the rest waits.
         """
-        waiting = list(segments(self._spool, SEALED))
-        WAITING_SEGMENTS.set(len(waiting))
-        return sum(self.load(path) for path in waiting)
+        with self._one_at_a_time:
+            waiting = list(segments(self._spool, SEALED))
+            WAITING_SEGMENTS.set(len(waiting))
+            return sum(self.load(path) for path in waiting)
 
     def load(self, path: Path) -> int:
         """Loads one segment and deletes it.
@@ -92,7 +95,7 @@ class Loader:
     def backlog(self) -> Backlog:
         """Rows that wait, and rows in quarantine."""
         waiting = sum(_rows_if_there(p) for stage in (OPEN, SEALED) for p in segments(self._spool, stage))
-        return Backlog(waiting, sum(count_rows(p) for p in self._quarantine.glob(f"*{SUFFIX}")))
+        return Backlog(waiting, sum(count_rows(p) for p in self._quarantine.glob(f"*{SUFFIX}") if p.is_file()))
 
 
 def loaded_rows(engine: Engine) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from collector.cli.main import VERBS
 from collector.settings import Settings, read_settings
+from schemas.catalogue import SHIPPED_CATALOGUE
 from schemas.policy import SHIPPED_POLICY
 from schemas.problems import ConfigurationError
 from tests.conftest import BIN, PROJECT, collector
@@ -114,6 +115,30 @@ def test_check_lists_every_problem_at_once(tmp_path: Path) -> None:
         assert problem in result.stdout, problem
     as_json = collector("check", *map(str, arguments), "--format", "json", check=False)
     assert len(json.loads(as_json.stdout)["problems"]) >= 6
+
+
+def test_catalogue_of_an_operator_is_not_judged_by_the_shipped_examples(tmp_path: Path) -> None:
+    own = tmp_path / "products.toml"
+    own.write_text(SHIPPED_CATALOGUE.read_text().replace("[products.argo-cd]", "[products.own-product]"))
+    assert collector("check", "--catalogue", str(own)).stdout.startswith("no problems")
+
+
+def test_files_that_are_no_text_are_one_line_each(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(bytes(range(256)))
+    arguments = [word for option in ("--policy", "--catalogue", "--menu") for word in (option, str(binary))]
+    result = collector("check", *arguments, check=False)
+    assert result.stdout.count("not valid TOML") == 3
+    assert "3 problems" in result.stdout
+
+
+def test_full_output_device_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [BIN / "collector", "check"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
 
 
 def test_policy_that_cannot_be_read_does_not_hide_the_other_problems(tmp_path: Path) -> None:

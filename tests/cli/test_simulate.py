@@ -84,6 +84,32 @@ def test_second_fleet_in_the_same_directory_is_refused(simulated: Path) -> None:
     assert "already holds reports" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--until", "2999-01-01"], "--until must be before today"),
+        (["--until", "1975-01-02"], "rows so old expire while they are loaded"),
+        (["--until", "0001-01-02"], "rows so old expire while they are loaded"),
+        (["--truth", "/nonexistent/truth.json"], "--truth: there is no directory /nonexistent"),
+        (["--days", "0"], "Invalid value for '--days'"),
+    ],
+)
+def test_what_cannot_be_simulated_is_said_before_anything_is_made(
+    tmp_path: Path, options: list[str], problem: str
+) -> None:
+    result = collector("simulate", "--data", str(tmp_path / "data"), *options, check=False)
+    assert result.returncode == 2
+    assert problem in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_releases_of_one_directory_keep_their_protection(simulated: Path) -> None:
+    result = collector("publish", "--data", str(simulated / "data"), "--profile", "strict", check=False)
+    assert result.returncode == 2
+    assert "the last release was made with profile standard" in result.stderr
+    assert "--change-protection" in result.stderr
+
+
 def test_no_licence_key_is_anywhere_in_the_directory(simulated: Path) -> None:
     for path in (simulated / "data").rglob("*"):
         if path.is_file():

@@ -21,11 +21,13 @@ import aiohttp
 import pytest
 
 from collector.configuration import read_configuration
+from collector.ingest.spool import SegmentWriter
 from collector.layout import layout
 from collector.settings import Settings
 from collector.store.engine import open_embedded
 from collector.storeroom import open_store
 from tests.conftest import BIN, Server, children, collector, running, start_server
+from tests.sample_days import row
 
 BOOT = "/v1/reports/image-boot/1"
 
@@ -192,7 +194,9 @@ def test_commands_beside_a_running_server(tmp_path: Path) -> None:
     with running(tmp_path / "data"):
         data = str(tmp_path / "data")
         published = json.loads(collector("publish", "--data", data, "--format", "json").stdout)
-        assert published == {"released": []}
+        assert published == {"released": [], "waiting": []}
+        strict = collector("publish", "--data", data, "--profile", "strict", check=False)
+        assert "publishes with its own settings; leave out --profile" in strict.stderr
         asked = collector("usage", "--data", data, check=False)
         assert "nothing is released yet" in asked.stderr
         today = dt.datetime.now(dt.UTC).date()
@@ -201,6 +205,34 @@ def test_commands_beside_a_running_server(tmp_path: Path) -> None:
         other = collector("simulate", "--data", data, check=False)
         assert other.returncode == 2
         assert "already holds reports" in other.stderr
+
+
+def test_asked_to_publish_a_running_server_waits_for_its_spools(tmp_path: Path) -> None:
+    """Yesterday's reports are still in an open segment: publishing now would leave them out for good."""
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    data = tmp_path / "data"
+    rows = b"".join(json.dumps(row(yesterday), default=str).encode() + b"\n" for _ in range(100))
+    SegmentWriter(data / "spool" / "w7", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
+    with running(data) as server:  # seals what the worker w7, which is no more, left open
+        server.wait_until_loaded()
+        SegmentWriter(data / "spool" / "w7", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
+        answer = collector("publish", "--data", str(data))
+        assert f"still open: {yesterday}" in answer.stdout
+        assert "released" not in answer.stdout
+
+
+def test_database_of_a_newer_program_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        server.stop()
+    engine = open_embedded(tmp_path / "data" / "engine")
+    today = dt.datetime.now(dt.UTC).date()
+    engine.insert("private.migrations", ["version", "name", "applied_on"], [[9999, "future", today]])
+    engine.close()
+    ports = ["--ingest-port", "0", "--reports-port", "0", "--metrics-port", "0"]
+    result = collector("serve", "--data", str(tmp_path / "data"), "--log-format", "text", *ports, check=False)
+    assert result.returncode == 2
+    assert "run the newer program" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_control_socket_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import socket
@@ -32,6 +33,16 @@ def send(
         return response.status, response.read(), response.headers
     finally:
         connection.close()
+
+
+def exchange(server: Server, raw: bytes, *, half_close: bool = True) -> bytes:
+    """What comes back for bytes on the socket, until the server closes it."""
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(raw)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def outcome(server: Server, path: str, body: bytes, content_type: str = JSON) -> tuple[int, str]:
@@ -106,6 +117,37 @@ def test_reports_are_in_the_store_within_seconds(server: Server) -> None:
     assert server.wait_until_loaded(15)["loaded"] == before + 1
 
 
+@pytest.mark.parametrize("query", ["dry_run=true", "dry_run", "DRY_RUN=1", "dry-run=1", "dry_run=0&dry_run=1", "a=b"])
+def test_misspelt_dry_run_is_refused_and_not_stored(server: Server, query: str) -> None:
+    assert outcome(server, f"{BOOT}?{query}", json.dumps(GOOD).encode()) == (400, "unknown_parameter")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "answer"),
+    [
+        ("gzip", gzip.compress(json.dumps(GOOD).encode()), (202, "accepted")),
+        ("gzip", b"canary", (400, "malformed")),
+        ("gzip", gzip.compress(b" " * 9_000_000), (413, "too_large")),
+        ("foo", json.dumps(GOOD).encode(), (415, "unsupported_media_type")),
+    ],
+)
+def test_compressed_bodies(server: Server, encoding: str, body: bytes, answer: tuple[int, str]) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.ingest).netloc, timeout=10)
+    connection.request("POST", BOOT, body, {"Content-Type": JSON, "Content-Encoding": encoding})
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())["outcome"]) == answer
+    connection.close()
+
+
+@pytest.mark.parametrize("expect", ["100-continue", "canary"])
+def test_expect_header(server: Server, expect: str) -> None:
+    head = f"POST {BOOT} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nExpect: {expect}\r\nConnection: close\r\n"
+    body = json.dumps(GOOD).encode()
+    answer = exchange(server, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body, half_close=False)
+    assert b"canary" not in answer
+    assert (b"202 Accepted" if expect == "100-continue" else b"400 Bad Request") in answer
+
+
 def test_wrong_method_names_the_right_one(server: Server) -> None:
     status, answer, headers = send(server, BOOT, None, method="GET")
     assert (status, headers["Allow"]) == (405, "POST")
@@ -137,18 +179,17 @@ def test_openapi_document_is_valid(server: Server) -> None:
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
         b"POST /v1/reports/image-boot/1 HTTP/1.1\r\nHost: a\r\nContent-Length: canary\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Key: canary\x01\r\n\r\n",
+        b"canary\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: " + b"canary" * 4000 + b"\r\n\r\n",
         b"POST /v1/reports/image-boot/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
         b"POST /v1/reports/image-boot/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
 def test_garbage_on_the_socket_disturbs_nothing_and_is_not_logged(server: Server, raw: bytes) -> None:
-    host, port = urlsplit(server.ingest).netloc.split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(65536):
-            pass
+    answer = exchange(server, raw)
+    assert b"canary" not in answer
+    assert not answer or b'"outcome":"' in answer
     assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
     log = server.log.read_text()
     assert "canary" not in log

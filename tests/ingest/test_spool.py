@@ -112,6 +112,30 @@ def test_failed_sync_gives_the_segment_up_and_keeps_what_was_durable(tmp_path: P
     assert rows_in(tmp_path, OPEN) == [after]
 
 
+def test_tail_that_could_not_be_cut_is_never_sealed(tmp_path: Path, monkeypatch) -> None:
+    """A short write, and then a disk that refuses to cut it: the torn row must not reach the store."""
+    spool = writer(tmp_path)
+    kept = line()
+    spool.append(DAY, kept)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fail(_descriptor: int, _length: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "ftruncate", fail)  # the kernel's answer, not our code, is replaced
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) + 10, hard))
+        try:
+            with pytest.raises(SpoolError) as caught:
+                spool.append(DAY, line())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.outcome is Outcome.UNAVAILABLE
+        assert rows_in(tmp_path, SEALED) == []
+    spool.seal()
+    assert rows_in(tmp_path, SEALED) == [kept]
+
+
 def test_under_the_reserve_nothing_is_taken(tmp_path: Path) -> None:
     spool = writer(tmp_path, reserve_percent=100)
     with pytest.raises(SpoolError) as caught:

@@ -62,6 +62,11 @@ def test_form_means_the_same_as_json(validator: Validator) -> None:
     assert by_form == validator.validate_json(BOOT, json.dumps(GOOD).encode(), DAY)
 
 
+def test_unknown_form_field_is_unknown_even_when_empty(validator: Validator) -> None:
+    verdict = validator.validate_form(BOOT, urlencode(GOOD).encode() + b"&hostname=", DAY)
+    assert verdict == Rejected(Outcome.UNKNOWN_FIELD, "hostname")
+
+
 def test_empty_form_field_counts_as_not_sent(validator: Validator) -> None:
     verdict = validator.validate_form(RUN, b"product=installbuilder&product_version=25.7.0&license_key=", DAY)
     assert stored(verdict)["licence"] == "00000000-0000-0000-0000-000000000000"

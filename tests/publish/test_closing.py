@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import uuid
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from collector.configuration import Configuration
 from collector.publish import closing
 from collector.publish.expiry import expire
 from collector.publish.publisher import NotOverError, Publisher, last_closed
@@ -97,6 +101,60 @@ def test_rows_of_a_claim_that_was_never_counted_are_not_lost(engine: Engine, pub
     engine.command("ALTER TABLE private.reports MOVE PARTITION '2026-09-14' TO TABLE private.closing_2026_09_14")
     publisher.publish(DAY + 3 * ONE, DAY + 2 * ONE)
     assert counted(engine) == {DAY: 5}
+
+
+class DyingEngine(Engine):
+    """The real engine in a process that is killed before its n-th statement."""
+
+    statements_left = 0
+
+    def _count(self) -> None:
+        self.statements_left -= 1
+        if self.statements_left < 0:
+            raise KilledError
+
+    def command(self, statement: str, **parameters: object) -> None:
+        self._count()
+        super().command(statement, **parameters)
+
+    def rows(self, query: str, **parameters: object) -> list[tuple]:
+        self._count()
+        return super().rows(query, **parameters)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence) -> None:
+        self._count()
+        super().insert(table, columns, rows)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("statements", [4, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35, 38, 41, 44])
+def test_killed_anywhere_nothing_released_changes_and_nothing_is_lost(
+    tmp_path: Path, engine: Engine, configuration: Configuration, statements: int
+) -> None:
+    """The day ends its week and its month. Rows arrive between the kill and the next try."""
+    day = dt.date(2026, 5, 31)
+    receive(engine, [row(day) for _ in range(500)])
+    dying = DyingEngine(engine._client, tmp_path)
+    dying.statements_left = statements
+    with contextlib.suppress(KilledError):
+        Publisher(dying, configuration.menu, "standard", 10, lambda _: True).publish(day + ONE, day)
+    out = cells(engine)
+    receive(engine, [row(day) for _ in range(300)])
+    again = Publisher(engine, configuration.menu, "standard", 10, lambda _: True)
+    again.publish(day + ONE, day)
+    again.publish(day + 2 * ONE, day + ONE)
+    assert set(out) <= set(cells(engine))
+    assert sum(counted(engine).values()) == 800
+    # What a period says it is computed from is what it was computed from: day, week and month agree.
+    totals = engine.rows(
+        "SELECT value FROM public.cells WHERE breakdown = '' AND measure = 'boots' AND period IN "
+        "('2026-05-31', '2026-05-25', '2026-05-01')"
+    )
+    assert len(totals) == 3
+    assert all(abs(value - counted(engine)[day]) <= 50 for (value,) in totals)
 
 
 def test_many_buckets_count_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,9 @@ def test_shipped_menu_is_the_documented_one() -> None:
         ("boots", '["language"]', '["month"]', "given 2 times"),
         ("runs", '["source"]', '["month"]', "this measure has one source"),
         ("boots", '["language", "source", "os_version"]', '["month"]', "at most 2 items"),
+        ("boots", '["source", "product_version"]', '["month"]', "given 2 times"),
+        ("boots", '["product_version", "version_line"]', '["month"]', "the cells are those of product_version alone"),
+        ("boots", '["language", "language"]', '["month"]', "names a field twice"),
         ("people", "[]", '["month"]', "boots"),
     ],
 )
@@ -43,10 +46,22 @@ def test_tables_that_may_not_stand_in_a_menu(
     assert any(problem in line for line in caught.value.problems), caught.value.problems
 
 
-def test_fewer_than_ten_units_behind_a_number_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shipped", "weaker", "problem"),
+    [
+        ("k = 10", "k = 9", "k = 9: fewer than 10 units behind a number"),
+        ("gate_sigmas = 6", "gate_sigmas = 5", "gate_sigmas = 5: less than 6"),
+        ("cells_per_licence = 4", "cells_per_licence = 5", "cells_per_licence = 5: more than 4"),
+        ("report_sigma = 5", "report_sigma = 4", "profile standard: less noise than report_sigma 5"),
+        ("licence_sigma = 12", "licence_sigma = 11", "profile standard: less noise than"),
+    ],
+)
+def test_weaker_protection_than_the_examined_one_is_refused(
+    tmp_path: Path, shipped: str, weaker: str, problem: str
+) -> None:
     path = tmp_path / "menu.toml"
-    path.write_text(SHIPPED_MENU.read_text().replace("k = 10", "k = 9"))
-    with pytest.raises(ConfigurationError, match="k = 9: fewer than 10 units behind a number"):
+    path.write_text(SHIPPED_MENU.read_text().replace(shipped, weaker, 1))
+    with pytest.raises(ConfigurationError, match=problem):
         load_menu(load_policy(), path)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from collector.ingest.segment import OPEN, SEALED, segments
 from collector.ingest.spool import SegmentWriter
 from collector.store.engine import Engine, EngineError
-from collector.store.loader import Loader, loaded_rows
+from collector.store.loader import Backlog, Loader, loaded_rows
 from tests.sample_days import DAY, ONE, row
 
 
@@ -92,6 +93,27 @@ def test_failure_that_may_pass_keeps_the_segment(tmp_path: Path, engine: Engine,
     engine.command("RENAME TABLE private.gone TO private.reports")
     assert loader.load_sealed() == 1
     assert stored(engine) == 1
+
+
+def test_two_at_once_load_each_segment_once(tmp_path: Path, engine: Engine, loader: Loader) -> None:
+    """The loop of `serve` and a `collector publish` beside it use one loader from two threads."""
+    for n in range(30):
+        spool(tmp_path, row(), worker=f"w{n}")
+    with ThreadPoolExecutor(2) as threads:
+        loaded = list(threads.map(lambda _: loader.load_sealed(), range(2)))
+    assert sum(loaded) == 30
+    assert stored(engine) == loaded_rows(engine) == 30
+
+
+def test_files_of_somebody_else_are_left_alone(tmp_path: Path, loader: Loader) -> None:
+    spool(tmp_path, row())
+    foreign = [tmp_path / "spool" / "w0" / SEALED / "notes.ndjson", tmp_path / "spool" / "README"]
+    for path in foreign:
+        path.write_text("not a row")
+    (tmp_path / "quarantine" / "directory.ndjson").mkdir()
+    assert loader.load_sealed() == 1
+    assert loader.backlog() == Backlog(0, 0)
+    assert all(path.exists() for path in foreign)
 
 
 def test_path_with_quotes_is_loaded(tmp_path: Path, engine: Engine) -> None:
