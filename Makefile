@@ -14,8 +14,9 @@ setup: $(READY) ## fill .venv with the project and its tools
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev]'
+	@echo "filling $(VENV): one or two minutes the first time"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev]'
 	@touch $@
 
 run: $(READY) ## take reports on http://127.0.0.1:8080, data in ./data
@@ -30,7 +31,7 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 	$(BIN)/mypy
 	$(BIN)/vermin --no-tips --violations -t=3.8- client_sdk/python
 
-test: lint ## lint and every test
+test: lint ## lint and every test, about six minutes
 	$(BIN)/collector check
 	$(BIN)/python -m pytest
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collector.settings import Settings
 
 
+_LONGEST_MONTH = 31
+
+
 @dataclass(frozen=True)
 class Configuration:
     """What the processes run with."""
@@ -38,6 +41,9 @@ def read_configuration(settings: Settings) -> Configuration:
         problems += error.problems
         policy = load_policy()
     problems += [f"{settings.policy}: {problem}" for problem in problems_with(policy)]
+    kept, allowed = _LONGEST_MONTH + settings.keep_after_release_days, min(p.retention_days for p in policy.permits_)
+    if kept > allowed:
+        problems.append(f"keep_after_release_days: rows would be kept {kept} days, the policy allows {allowed}")
     catalogue = menu = None
     try:
         catalogue = load_catalogue(policy, settings.catalogue)

@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schemas.problems import ConfigurationError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -76,9 +78,18 @@ class Layout:
 
 
 def layout(settings: Settings) -> Layout:
-    """The data directory of these settings, made if missing, readable by its owner alone."""
+    """The data directory of these settings, made if missing; what is made is for its owner alone.
+
+    Raises:
+        ConfigurationError: the directory holds something else.
+    """
     paths = Layout(settings.data.absolute())
-    for directory in (paths.data, paths.metrics, paths.spool, paths.quarantine, paths.secrets):
+    held = {path.name for path in paths.data.iterdir()} if paths.data.is_dir() else set()
+    if held - {"lost+found"} and not held & {"lock", "spool", "engine"}:
+        raise ConfigurationError(
+            [f"{paths.data} is not empty and holds no collector data; give a directory of its own"]
+        )
+    for directory in (paths.data, paths.metrics.parent, paths.metrics, paths.spool, paths.quarantine, paths.secrets):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return paths
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     policy: Path = Field(SHIPPED_POLICY, description="The privacy policy as TOML; a tightened copy may stand here.")
     catalogue: Path = Field(SHIPPED_CATALOGUE, description="The products that may report, as TOML.")
     menu: Path | None = Field(None, description="The menu of published tables, as TOML; the shipped one if not set.")
-    profile: str = Field("standard", pattern="^(standard|strict)$", description="Noise profile of the menu.")
+    profile: Literal["standard", "strict"] = Field("standard", description="Noise profile of the menu.")
     max_body_bytes: int = Field(16_384, ge=512, le=1_048_576, description="Longest single report.")
     max_batch_bytes: int = Field(4_194_304, ge=4_096, le=67_108_864, description="Longest NDJSON batch.")
     max_batch_lines: int = Field(10_000, ge=1, le=100_000, description="Most lines of an NDJSON batch.")
@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     keep_after_release_days: int = Field(
         10, ge=0, le=60, description="Private rows are kept this long after their month is out."
     )
-    log_format: str = Field("json", pattern="^(json|text)$", description="Log lines for machines or for people.")
+    log_format: Literal["json", "text"] = Field("json", description="Log lines for machines or for people.")
     documentation_url: str = Field("/v1/data", description="Page that answers link to; outcome codes are its headings.")
 
     @field_validator("reports_host", "metrics_host")

@@ -48,10 +48,11 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         except (ConfigurationError, NewerDatabaseError) as error:
             raise child.CannotStartError(str(error)) from error
         publishing = asyncio.Lock()
+        published = reports.routes(room.released, configuration.menu, simulated=paths.simulated.exists())
         runners = [
-            await _serve(reports.routes(room.released, configuration.menu), listening),
+            await _serve(published, listening),
             await _serve(
-                [*reports.routes(room.released, configuration.menu), *_control(room, publishing)],
+                [*published, *_control(room, publishing)],
                 _control_socket(os.fspath(paths.control)),
             ),
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import errno
 import shutil
 import signal
 import socket
@@ -215,7 +216,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
-        raise AddressInUseError(f"{host}:{port} cannot be used: {error.strerror}") from error
+        advice = "; choose another port or stop what uses it" if error.errno == errno.EADDRINUSE else ""
+        raise AddressInUseError(f"{host}:{port} cannot be used: {error.strerror}{advice}") from error
     listening.listen(1024)
     return listening
 

@@ -11,7 +11,7 @@ fi
 rm -rf "$DATA"
 
 echo "A made-up fleet of 300,000 reports over 60 days goes through the real validation, spool and store,"
-echo "and every day, week and month that is over is published. About half a minute."
+echo "and every day, week and month that is over is published. Under a minute."
 echo
 "$BIN/collector" simulate --data "$DATA" --days 60 --reports 300000 --seed 7
 echo

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic_core import ErrorDetails
+
 
 class ConfigurationError(Exception):
     """A policy, catalogue, menu or setting that cannot be used.
@@ -58,7 +60,17 @@ def parse(model: type[Model], content: dict[str, Any], path: Path) -> Model:
 
 def describe(error: ValidationError) -> list[str]:
     """One line for each problem in `error`: where, and what is expected; never the value."""
-    return [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'file'}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_input=False)
-    ]
+    return [_line(problem) for problem in error.errors(include_url=False, include_input=False)]
+
+
+def _line(problem: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    message = {
+        "extra_forbidden": "there is no such entry",
+        "missing": "is missing",
+        "int_parsing": "is not a whole number",
+        "int_type": "is not a whole number",
+        "float_parsing": "is not a number",
+        "path_type": "is not a path",
+    }.get(problem["type"], problem["msg"].removeprefix("Value error, ").replace("Input should be", "should be"))
+    return f"{where}: {message}" if where else message

@@ -6,7 +6,7 @@ A new version is a new class and a new entry in `REPORTS`; an old one stays as l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,13 +53,22 @@ class InstallBuilderRun(ReportModel):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One version of one report: its name on the wire, its model and the sources it speaks for."""
+    """One version of one report.
+
+    Attributes:
+        name: its name on the wire.
+        version: its version.
+        model: what it may hold.
+        sources: the sources it speaks for.
+        example: values for documentation, where the fields' own would not fit this report.
+    """
 
     name: str
     version: int
     model: type[ReportModel]
     sources: tuple[Source, ...]
 
+    example: Mapping[str, str] = field(default_factory=dict)
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,9 +85,24 @@ REPORTS: Mapping[str, Report] = {
     report.id: report
     for report in (
         Report("image-boot", 1, ImageBoot, IMAGE_SOURCES),
-        Report("installbuilder-run", 1, InstallBuilderRun, ("installbuilder",)),
+        Report(
+            "installbuilder-run",
+            1,
+            InstallBuilderRun,
+            ("installbuilder",),
+            {"product": "installbuilder", "product_version": "25.7.0", "os_version": "windows-11"},
+        ),
     )
 }
+
+
+def json_schema(report: Report) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one report."""
+    schema = report.model.model_json_schema()
+    for field_schema in schema["properties"].values():
+        # A field left out is stored as "", but "" is not a value that may be sent.
+        field_schema.pop("default", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": report.id}
 
 
 def problems_with(policy: Policy, reports: Mapping[str, Report] = REPORTS) -> list[str]:

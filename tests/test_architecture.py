@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "collector.settings": {"schemas"},
     "collector.metrics": set(),
     "collector.logs": set(),
-    "collector.layout": {"collector.settings"},
+    "collector.layout": {"schemas", "collector.settings"},
     "collector.ingest": {"schemas", "collector.metrics"},
     "collector.store": {"collector.ingest", "collector.metrics"},
     "collector.publish": {"schemas", "collector.store", "collector.metrics"},

@@ -41,7 +41,7 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="product-telemetry")
 def cli() -> None:
-    r"""Which product version runs where, in aggregate and nothing else.
+    """Which product version runs where, in aggregate and nothing else.
 
     \b
     A first look, with a made-up fleet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
@@ -64,4 +64,6 @@ def _metavar(name: str, annotation: object) -> str:
         return "DIR"
     if annotation in {int, float}:
         return "NUMBER"
+    if get_origin(annotation) is Literal:
+        return "|".join(get_args(annotation))
     return "FILE" if annotation in {Path, Path | None} else "TEXT"

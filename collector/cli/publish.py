@@ -47,7 +47,7 @@ def command(settings: Settings, through: dt.datetime | None, change_protection: 
     if answer["waiting"]:
         click.echo(f"still open: {answer['waiting'][0]}; reports of it are on their way to the store, try again soon")
     elif not answer["released"]:
-        click.echo(f"nothing to release through {last}: every day that has reports is closed")
+        click.echo(f"nothing to release through {last}: no report of these days is waiting to be counted")
 
 
 def _ask(settings: Settings, through: dt.date) -> dict[str, Any]:

@@ -44,13 +44,14 @@ def command(settings: Settings) -> None:
         except PepperError as error:
             fail(str(error))
         except AddressInUseError as error:
-            fail(f"{error}; choose another port or stop what uses it")
+            fail(str(error))
     except ConfigurationError as error:
         fail(*error.problems)
     except DirectoryInUseError as error:
         fail(f"{error}; stop it, or give another directory with --data")
     except OSError as error:
-        fail(f"{settings.data}: {error.strerror}")
+        what = "is not a directory" if isinstance(error, FileExistsError) else error.strerror
+        fail(f"{settings.data}: {what}")
 
 
 def _announce(addresses: dict[str, str]) -> None:

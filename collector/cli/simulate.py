@@ -64,6 +64,6 @@ def _simulate(room: StoreRoom, days: int, reports: int, seed: int, last: dt.date
     except SpoolError as error:
         fail(f"the reports could not be written ({error.outcome.value}): {error.outcome.meaning}")
     click.echo(
-        f"{result.accepted:,} reports accepted and {result.rejected:,} rejected over {days} days, "
-        f"{result.released} periods released"
+        f"{result.accepted:,} reports accepted and {result.rejected:,} rejected (made bad on purpose) "
+        f"over {days} days, {result.released} periods released"
     )

@@ -37,14 +37,15 @@ def command(settings: Settings, form: str) -> None:
 
 def _lines(state: dict[str, Any]) -> list[tuple[str, str]]:
     counts = [
-        ("accepted", "reports on disk since installation, at most 400 days"),
+        ("accepted", "reports of the last 400 days, retries included"),
         ("loaded", "in the store"),
         ("waiting", "in the spool, on their way to the store"),
         ("quarantined", "set aside because the store could not read them"),
     ]
     lines = [(name, f"{state[name]:>12,}  {means}") for name, means in counts]
     lines.append(("last closed", state["last_closed"] or "no day yet"))
-    when = state["next_closing"] if state["serving"] else f"{state['next_closing']} if `collector serve` runs then"
+    when = f"{dt.datetime.fromisoformat(state['next_closing']):%Y-%m-%d %H:%M} UTC"
+    when += "" if state["serving"] else ", if `collector serve` runs then"
     lines.append(("next closing", when))
     lines.append(("serving", "yes" if state["serving"] else "no"))
     if state["simulated"]:

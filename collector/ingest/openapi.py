@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from collector.ingest.intake import FORM, JSON, NDJSON
-from schemas.generate import json_schema
 from schemas.outcomes import Outcome
-from schemas.reports import REPORTS, Report
+from schemas.reports import REPORTS, Report, json_schema
 
 _ANSWER = {
     "type": "object",

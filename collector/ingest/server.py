@@ -13,9 +13,10 @@ from collector.ingest.answers import answer, batch_answer
 from collector.ingest.intake import NDJSON, Intake
 from collector.ingest.protocol import outcome_of
 from collector.metrics import REPORTS as REPORTS_METRIC
-from schemas.generate import data_dictionary, json_schema, permits
+from schemas.data_dictionary import data_dictionary
+from schemas.generate import permits
 from schemas.outcomes import Outcome
-from schemas.reports import REPORTS
+from schemas.reports import REPORTS, json_schema
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -45,6 +46,7 @@ def build(intake: Intake, spool: Spool, policy: Policy, documentation_url: str) 
         }
         return web.json_response(state, status=200 if state["ready"] else 503)
 
+    app.on_response_prepare.append(_name_no_versions)
     app.router.add_get("/readyz", ready)
     documents = {"/v1/policy": permits(policy), "/openapi.json": openapi.document()}
     documents |= {f"/v1/schemas/{report.id}": json_schema(report) for report in REPORTS.values()}
@@ -85,6 +87,10 @@ async def _expect(request: web.Request) -> web.StreamResponse | None:
         request.writer.output_size = 0  # an interim answer is not yet the answer
         return None
     return answer(Outcome.MALFORMED, None, request.app[DOCUMENTATION_URL])
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "product-telemetry"
 
 
 async def _alive(_: web.Request) -> web.Response:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collector.publish.released import Released
 
 
-def routes(released: Released, menu: Menu) -> list[web.RouteDef]:
+def routes(released: Released, menu: Menu, *, simulated: bool) -> list[web.RouteDef]:
     """`GET /v1/usage` and `GET /livez`."""
 
     async def get_usage(request: web.Request) -> web.Response:
         try:
             question = read_question(request.query)
-            return web.json_response(await asyncio.to_thread(usage, released, menu, question))
+            return web.json_response(await asyncio.to_thread(usage, released, menu, question, simulated=simulated))
         except UsageError as error:
             return web.json_response({"error": str(error)}, status=400)
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # One fixed sentence: it must not depend on what is in the data.
 ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
 PER_LICENCE = (
-    "A licence counts in at most {n} values of a table, so that no holder stands out; their error does not cover this."
+    "A licence counts in at most {n} values of a table, so that no holder stands out; the error does not include this."
 )
+WHO = "Only machines that may report, and do, are counted; the error says nothing about the others."
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
 
 
@@ -67,26 +68,27 @@ def read_question(parameters: Mapping[str, str]) -> Question:
     )
 
 
-def usage(released: Released, menu: Menu, question: Question) -> dict[str, Any]:
+def usage(released: Released, menu: Menu, question: Question, *, simulated: bool) -> dict[str, Any]:
     """The answer, ready for JSON.
 
     Returns:
         `measure`, `means` (the measure in words), `grain`, `fields`, `periods` (the released ones asked
-        about) and `cells`: for each cell `period`, the fields' values, `value` and `error` (95 %).
+        about), `cells`: for each cell `period`, the fields' values, `value` and `error` (95 %); `available`:
+        first and last released period of each grain; `notes`; `simulated`: whether the reports were made up.
 
     Raises:
         UsageError: not on the menu, or nothing is released yet.
     """
     measure = question.measure or ("licences" if question.product == "installbuilder" else "boots")
     fields = _on_menu(menu, measure, question.fields)
-    grain = _grain(released, menu, measure, fields, question.grain)
-    periods = released.periods(grain)
-    first = period_of(question.first, grain).start if question.first else None
-    if first is None:
-        first = periods[-1] if question.last is None else periods[0]
-    last = question.last or periods[-1]
-    if first > last:
+    if question.first and question.last and question.first > question.last:
         raise UsageError("'from' is after 'to'")
+    grain = _grain(released, menu, measure, fields, question)
+    periods = released.periods(grain)
+    first = period_of(question.first, grain).start if question.first else periods[0]
+    if not question.first and not question.last:
+        first = periods[-1]
+    last = question.last or max(first, periods[-1])
     cells = released.cells(measure, fields, grain, first, last, question.product)
     return {
         "measure": measure,
@@ -95,12 +97,14 @@ def usage(released: Released, menu: Menu, question: Question) -> dict[str, Any]:
         "fields": ["product", *fields],
         "periods": [p.isoformat() for p in periods if first <= p <= last],
         "cells": [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells],
+        "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g in GRAINS if (p := released.periods(g))},
         "notes": _notes(menu, measure),
+        "simulated": simulated,
     }
 
 
 def _notes(menu: Menu, measure: str) -> list[str]:
-    notes = [ABSENT, NOT_A_SUM]
+    notes = [WHO, ABSENT, NOT_A_SUM]
     return [*notes, PER_LICENCE.format(n=menu.cells_per_licence)] if MEASURES[measure].per_licence else notes
 
 
@@ -127,15 +131,32 @@ def _on_menu(menu: Menu, measure: str, fields: tuple[str, ...]) -> tuple[str, ..
     return found
 
 
-def _grain(released: Released, menu: Menu, measure: str, fields: tuple[str, ...], asked: str | None) -> Grain:
+def _grain(released: Released, menu: Menu, measure: str, fields: tuple[str, ...], question: Question) -> Grain:
     offered = [g for g in GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
     name = f"{measure} by {' and '.join(fields) or 'product'}"
-    if asked and asked not in offered:
+    if question.grain and question.grain not in offered:
         raise UsageError(f"{name} is published by {' and '.join(offered)} only")
     with_releases = [grain for grain in offered if released.periods(grain)]
-    usable = [grain for grain in with_releases if asked in {None, grain}]
-    if usable:
-        return usable[-1]
-    if with_releases:
-        raise UsageError(f"no {asked} has been released yet; ask by {' or '.join(with_releases)}")
-    raise UsageError(f"nothing is released yet: {name} appears once a {offered[0]} has ended and is closed")
+    if not with_releases:
+        raise UsageError(f"nothing is released yet: {name} appears once a {offered[0]} has ended and is closed")
+    if question.grain is None:
+        return _finest_useful(released, measure, fields, with_releases, question.product)
+    usable = [grain for grain in with_releases if grain == question.grain]
+    if not usable:
+        raise UsageError(f"no {question.grain} has been released yet; ask by {' or '.join(with_releases)}")
+    return usable[0]
+
+
+def _finest_useful(
+    released: Released, measure: str, fields: tuple[str, ...], grains: list[Grain], product: str | None
+) -> Grain:
+    """The finest grain whose latest cells show at least half of the total; the coarsest if none does."""
+    for grain in grains:
+        latest = released.periods(grain)[-1]
+        total, shown = (
+            sum(cell.value for cell in released.cells(measure, by, grain, latest, latest, product))
+            for by in ((), fields)
+        )
+        if 0 < total <= 2 * shown:
+            return grain
+    return grains[-1]

@@ -18,6 +18,7 @@ from tests.conftest import BIN, PROJECT, collector
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
     text = collector(verb, "--help").stdout
+    assert "\\b" not in text
     assert "--data" in text or verb == "check"
 
 
@@ -56,14 +57,14 @@ def test_option_wins_over_environment_and_environment_over_file(
 @pytest.mark.parametrize(
     ("file", "environment", "problem"),
     [
-        ("ingest_prt = 1", {}, "ingest_prt"),
-        ("ingest_port = 'many'", {}, "ingest_port: Input should be a valid integer"),
-        ("reports_host = '0.0.0.0'", {}, "reports_host: Value error, must be a loopback address"),
+        ("ingest_prt = 1", {}, "ingest_prt: there is no such entry"),
+        ("ingest_port = 'many'", {}, "ingest_port: is not a whole number"),
+        ("reports_host = '0.0.0.0'", {}, "reports_host: must be a loopback address"),
         ("ingest_port = 8081", {}, "ingest_port, reports_port and metrics_port must differ"),
         ("ingest_port", {}, "not valid TOML"),
         ("", {"COLLECTOR_PORT": "1"}, "COLLECTOR_PORT is not a setting"),
         ("", {"COLLECTOR_WORKERS": "none"}, "workers"),
-        ("profile = 'none'", {}, "profile"),
+        ("profile = 'none'", {}, "profile: should be 'standard' or 'strict'"),
         (f"data = '{'/long' * 30}'", {}, "at most 90 characters"),
     ],
 )
@@ -87,6 +88,20 @@ def test_missing_file_stops_the_start_with_one_line(tmp_path: Path, option: str)
     assert result.returncode == 2
     assert "none.toml: cannot be read: No such file or directory" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("root")
+    result = collector("serve", "--data", str(tmp_path), check=False)
+    assert result.returncode == 2
+    assert "is not empty and holds no collector data" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["passwd"]
+
+
+def test_rows_may_not_be_kept_longer_than_the_policy_allows(tmp_path: Path) -> None:
+    result = collector("serve", "--data", str(tmp_path / "data"), "--keep-after-release-days", "30", check=False)
+    assert result.returncode == 2
+    assert "rows would be kept 61 days, the policy allows 60" in result.stderr
 
 
 def test_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from collector.publish.menu import load_menu
 from collector.simulate.fleet import Fleet
 from collector.simulate.traffic import Traffic
 from schemas.policy import load_policy
-from tests.conftest import collector
+from tests.conftest import BIN, collector
 from tests.sample_days import DAY
 
 REPORTS, DAYS, UNTIL = 120_000, 62, "2026-10-31"
@@ -69,6 +73,51 @@ def test_usage_in_all_formats_tells_the_same(simulated: Path) -> None:
         assert f"{cell['value']:,}" in table
     assert "± 10" in table
     assert "not installations" in table
+    assert "MADE-UP DATA" in table
+    assert "wordpress: boots by product version" in table
+    assert all(line == line.rstrip() for line in table.splitlines())
+    plain = collector(*options, PYTHONIOENCODING="ascii").stdout
+    assert "+- 10" in plain
+    assert plain.isascii()
+
+
+@pytest.mark.parametrize("columns", [50, 60, 80, 120])
+def test_no_number_is_cut_off_in_a_narrow_terminal(simulated: Path, columns: int) -> None:
+    """A pseudo-terminal of this width, as a person would see it."""
+    options = [
+        "usage",
+        "--data",
+        str(simulated / "data"),
+        "--product",
+        "wordpress",
+        "--by",
+        "product_version,instance_type",
+    ]
+    answer = json.loads(collector(*options, "--format", "json").stdout)
+    primary, secondary = pty.openpty()
+    environment = os.environ | {"COLUMNS": str(columns), "TERM": "xterm"}
+    process = subprocess.Popen([BIN / "collector", *options], stdout=secondary, env=environment)
+    os.close(secondary)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when the program has ended
+        while chunk := os.read(primary, 65536):
+            shown += chunk
+    os.close(primary)
+    assert process.wait() == 0
+    for cell in answer["cells"][:10]:
+        assert f" {cell['value']:,} ".encode() in shown
+
+
+def test_mistyped_product_is_pointed_out_beside_the_answer(simulated: Path) -> None:
+    result = collector("usage", "--data", str(simulated / "data"), "--product", "wordpres")
+    assert "did you mean wordpress?" in result.stderr
+    assert "No value is shown" in result.stdout
+
+
+def test_time_without_releases_names_the_time_with_them(simulated: Path) -> None:
+    options = ["--grain", "day", "--from", "2020-01-01", "--to", "2020-01-02"]
+    result = collector("usage", "--data", str(simulated / "data"), *options)
+    assert "released are 2026-08-31 to 2026-10-31" in result.stdout
 
 
 def test_status_adds_up_and_says_that_the_reports_are_made_up(simulated: Path) -> None:

@@ -26,7 +26,7 @@ def published(engine: Engine, configuration: Configuration) -> Engine:
 
 def ask(engine: Engine, configuration: Configuration, **parameters: str) -> dict:
     named = {name.rstrip("_"): value for name, value in parameters.items()}
-    return usage(Released(engine), configuration.menu, read_question(named))
+    return usage(Released(engine), configuration.menu, read_question(named), simulated=False)
 
 
 def test_all_products_of_the_latest_period(published: Engine, configuration: Configuration) -> None:
@@ -64,7 +64,7 @@ def test_absent_suppressed_and_unknown_look_the_same(published: Engine, configur
         ({"grain": "month"}, "no month has been released yet; ask by day"),
         ({"measure": "people"}, "no such measure; there are: boots, runs, licences"),
         ({"from_": "yesterday"}, "'from' is not a date"),
-        ({"from_": "2026-09-16", "to": "2026-09-01"}, "'from' is after 'to'"),
+        ({"from_": "2026-09-16", "to": "2026-09-15"}, "'from' is after 'to'"),
         ({"colour": "red"}, "no such parameter: colour; there are: by, from"),
     ],
 )
@@ -74,6 +74,18 @@ def test_question_that_cannot_be_answered_says_what_can(
     with pytest.raises(UsageError) as caught:
         ask(published, configuration, **parameters)
     assert problem in str(caught.value)
+
+
+def test_without_a_grain_the_finest_that_shows_half_of_the_reports_is_taken(
+    engine: Engine, configuration: Configuration
+) -> None:
+    """Of the many small versions of a week none can be shown by day."""
+    days = [DAY + n * ONE for n in range(7)]
+    receive(engine, [row(day, product_version=f"6.{n % 20}") for day in days for n in range(400)])
+    Publisher(engine, configuration.menu, "standard", 10, lambda _: True).publish(DAY + 7 * ONE, DAY + 6 * ONE)
+    assert ask(engine, configuration, product="wordpress", by="product_version")["grain"] == "week"
+    assert ask(engine, configuration, product="wordpress", by="version_line")["grain"] == "day"
+    assert ask(engine, configuration, product="wordpress")["grain"] == "day"
 
 
 def test_hostile_values_are_only_values(published: Engine, configuration: Configuration) -> None:

@@ -8,9 +8,8 @@ import pytest
 from collector.check import judge
 from collector.ingest.validation import Validator
 from schemas.examples import Example, examples
-from schemas.generate import json_schema
 from schemas.outcomes import Outcome
-from schemas.reports import REPORTS
+from schemas.reports import REPORTS, json_schema
 
 ALL = list(examples())
 # What a JSON Schema alone cannot know: the catalogue, and text that is no JSON object.
