@@ -74,7 +74,8 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     Returns:
         `measure`, `means` (the measure in words), `grain`, `fields`, `periods` (the released ones asked
         about), `cells`: for each cell `period`, the fields' values, `value` and `error` (95 %); `available`:
-        first and last released period of each grain; `notes`; `simulated`: whether the reports were made up.
+        first and last released period of each grain of this table; `notes`; `simulated`: whether the reports
+        were made up.
 
     Raises:
         UsageError: not on the menu, or nothing is released yet.
@@ -83,8 +84,13 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     fields = _on_menu(menu, measure, question.fields)
     if question.first and question.last and question.first > question.last:
         raise UsageError("'from' is after 'to'")
-    grain = _grain(released, menu, measure, fields, question)
-    periods = released.periods(grain)
+    offered = [g for g in GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
+    available = {g: periods for g in offered if (periods := released.periods(g))}
+    _refuse_grain(f"{measure} by {' and '.join(fields) or 'product'}", question.grain, offered, available)
+    grain = next((g for g in available if g == question.grain), None) or _finest_useful(
+        released, measure, fields, available, question.product
+    )
+    periods = available[grain]
     first = period_of(question.first, grain).start if question.first else periods[0]
     if not question.first and not question.last:
         first = periods[-1]
@@ -97,7 +103,7 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
         "fields": ["product", *fields],
         "periods": [p.isoformat() for p in periods if first <= p <= last],
         "cells": [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells],
-        "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g in GRAINS if (p := released.periods(g))},
+        "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g, p in available.items()},
         "notes": _notes(menu, measure),
         "simulated": simulated,
     }
@@ -131,32 +137,31 @@ def _on_menu(menu: Menu, measure: str, fields: tuple[str, ...]) -> tuple[str, ..
     return found
 
 
-def _grain(released: Released, menu: Menu, measure: str, fields: tuple[str, ...], question: Question) -> Grain:
-    offered = [g for g in GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
-    name = f"{measure} by {' and '.join(fields) or 'product'}"
-    if question.grain and question.grain not in offered:
-        raise UsageError(f"{name} is published by {' and '.join(offered)} only")
-    with_releases = [grain for grain in offered if released.periods(grain)]
-    if not with_releases:
-        raise UsageError(f"nothing is released yet: {name} appears once a {offered[0]} has ended and is closed")
-    if question.grain is None:
-        return _finest_useful(released, measure, fields, with_releases, question.product)
-    usable = [grain for grain in with_releases if grain == question.grain]
-    if not usable:
-        raise UsageError(f"no {question.grain} has been released yet; ask by {' or '.join(with_releases)}")
-    return usable[0]
+def _refuse_grain(
+    table: str, asked: str | None, offered: list[Grain], available: Mapping[Grain, list[dt.date]]
+) -> None:
+    """Raises UsageError unless `asked` (None: any) can be answered, saying what can."""
+    if asked and asked not in offered:
+        raise UsageError(f"{table} is published by {' and '.join(offered)} only")
+    if not available:
+        raise UsageError(f"nothing is released yet: {table} appears once a {offered[0]} has ended and is closed")
+    if asked and asked not in available:
+        raise UsageError(f"no {asked} has been released yet; ask by {' or '.join(available)}")
 
 
 def _finest_useful(
-    released: Released, measure: str, fields: tuple[str, ...], grains: list[Grain], product: str | None
+    released: Released,
+    measure: str,
+    fields: tuple[str, ...],
+    available: Mapping[Grain, list[dt.date]],
+    product: str | None,
 ) -> Grain:
     """The finest grain whose latest cells show at least half of the total; the coarsest if none does."""
-    for grain in grains:
-        latest = released.periods(grain)[-1]
+    for grain, periods in available.items():
         total, shown = (
-            sum(cell.value for cell in released.cells(measure, by, grain, latest, latest, product))
+            sum(cell.value for cell in released.cells(measure, by, grain, periods[-1], periods[-1], product))
             for by in ((), fields)
         )
         if 0 < total <= 2 * shown:
             return grain
-    return grains[-1]
+    return list(available)[-1]

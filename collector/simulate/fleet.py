@@ -23,7 +23,7 @@ Choice = TypeVar("Choice")
 # Share of all reports that InstallBuilder sends, and of those the share with a licence key.
 INSTALLBUILDER_SHARE = 0.04
 KEYED_SHARE = 0.6
-REPORTS_PER_LICENCE = 60
+REPORTS_PER_LICENCE = 20
 _WEEKDAYS = (1.0, 1.04, 1.05, 1.03, 0.97, 0.78, 0.74)
 _GROWTH_PER_DAY = 0.003
 _DAYS_TO_ROLL_OUT = 6
