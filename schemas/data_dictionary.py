@@ -32,7 +32,7 @@ _LIFE = """\
   each number, random noise on each number, and nothing at all where the number would not clearly stand out of that
   noise (below about 40 reports or 82 licences, in the standard profile).
 - **Dropped** once the month is published and 10 more days have passed, at the latest after the days given below.
-  Published counts stay; they cannot be traced back to a report."""
+  Published counts stay."""
 
 _LEGEND = """\
 *By clause* names the paragraph of the policy that permits the field. *Named*: the paragraph names it. *Such as*: the

@@ -7,6 +7,7 @@ import pytest
 from collector.publish.menu import SHIPPED_MENU, load_menu
 from schemas.policy import load_policy
 from schemas.problems import ConfigurationError
+from tests.conftest import PROJECT
 
 EXTRA = '\n[[tables]]\nmeasure = "{measure}"\nfields = {fields}\ngrains = {grains}\n'
 
@@ -63,6 +64,15 @@ def test_weaker_protection_than_the_examined_one_is_refused(
     path.write_text(SHIPPED_MENU.read_text().replace(shipped, weaker, 1))
     with pytest.raises(ConfigurationError, match=problem):
         load_menu(load_policy(), path)
+
+
+def test_documents_state_the_thresholds_of_the_menu() -> None:
+    menu = load_menu(load_policy())
+    noise = menu.profiles["standard"]
+    reports, licences = (menu.k + menu.gate_sigmas * sigma for sigma in (noise.report_sigma, noise.licence_sigma))
+    for page in ("schemas/published/DATA.md", "README.md"):
+        text = " ".join((PROJECT / page).read_text(encoding="utf-8").split())
+        assert f"below about {reports} reports or {licences} licences" in text
 
 
 def test_fingerprint_changes_with_anything_in_the_menu(tmp_path: Path) -> None:
