@@ -96,6 +96,13 @@ class Collector:
         self.thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice of the person who runs the tests neither decides them nor is changed by them."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+
+
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     running = Collector()
@@ -142,10 +149,10 @@ class Cli:
         self.python = sys.executable
 
     def __call__(
-        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "", has_own_state: bool = True
     ) -> subprocess.CompletedProcess[str]:
         environ = {"PATH": os.defpath, "PYTHONPATH": str(PACKAGE_PARENT), "HOME": str(self.state.parent)}
-        places = ["--root", str(self.root), "--state-dir", str(self.state)]
+        places = ["--root", str(self.root), *(["--state-dir", str(self.state)] if has_own_state else [])]
         command, *rest = arguments
         return subprocess.run(
             [self.python, "-W", "error", "-m", "telemetry_client", command, *places, *rest],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -9,22 +10,29 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import telemetry_client
+from telemetry_client.client import open_client
 from telemetry_client.machine import Machine
+from telemetry_client.permits import load_permits
+from telemetry_client.result import Fate
 from telemetry_client.state import State, state_directory
 
 if TYPE_CHECKING:
-    from conftest import Cli, Collector, Place
+    from conftest import BuildMachine, Cli, Collector, Place
 
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")
 KEY = "CANARY-0000-1111-2222"
 PACKAGE = Path(telemetry_client.__file__).parent
-README = Path(__file__).parents[2] / "client_sdk" / "README.md"
+PROJECT = Path(__file__).parents[2]
+README = PROJECT / "client_sdk" / "README.md"
+# Read before a test gets a home of its own.
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
 
 
 def test_show_prints_the_body_that_send_then_sends(cli: Cli, collector: Collector, place: Place) -> None:
@@ -62,6 +70,9 @@ def test_show_says_what_is_missing_and_what_is_left_out(cli: Cli, place: Place) 
     place("/etc/os-release", "ID='Not Permitted'\n")
     text = cli("show").stdout
     assert "product          missing, and needed" in text
+    assert "bytes (incomplete, would not be sent; report_id" in text
+    assert "exactly" not in text
+    assert "bytes (exactly; report_id" in cli("show", *FACTS).stdout
     assert "os_version       what /etc/os-release says does not have the field's format" in text
 
 
@@ -137,6 +148,77 @@ def test_no_command_is_wrong_usage_and_help_teaches() -> None:
         assert words in text
 
 
+@pytest.mark.parametrize("seconds", ["x", "0", "-1", "nan", ""])
+def test_a_timeout_that_is_none_is_named_in_words(seconds: str, cli: Cli) -> None:
+    done = cli("send", f"--timeout={seconds}", *FACTS)
+    assert done.returncode == 2
+    assert done.stderr.endswith("argument --timeout: not a number of seconds above 0\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("on", "--product", "wordpress"), "`on` takes no --product: the choice is for every product and collector"),
+        (("off", "--url=http://127.0.0.1:9"), "`off` takes no --url: the choice is"),
+        (("status", *FACTS, "--language", KEY), "`status` takes no --product-version and no --language\n"),
+        (("on", "--dry-run"), "`on` takes no --dry-run"),
+    ],
+)
+def test_an_option_of_another_command_is_named_without_a_word_on_keys(
+    arguments: tuple[str, ...], message: str, cli: Cli
+) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "licence" not in done.stderr
+    assert KEY not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("on", KEY),
+        ("on", "--dry-run", KEY),
+        ("on", "--product", "x", KEY),
+        ("send", f"--key={KEY}"),
+        ("send", f"-{KEY}"),
+    ],
+)
+def test_the_word_on_keys_comes_with_what_nothing_understands(arguments: tuple[str, ...], cli: Cli) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert "a licence key is never an argument" in done.stderr
+    assert KEY not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(f"--source={KEY}",), (f"--dry-run={KEY}",), ("--format", f"it's {KEY}")])
+def test_a_value_that_is_refused_is_not_repeated(arguments: tuple[str, ...], cli: Cli) -> None:
+    done = cli("send", *FACTS, *arguments)
+    assert done.returncode == 2
+    assert KEY not in done.stderr
+
+
+def _told(*arguments: str) -> str:
+    command = [sys.executable, "-m", "telemetry_client", *arguments]
+    environ = {"PYTHONPATH": str(PACKAGE.parent), "COLUMNS": "200"}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    stated = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert telemetry_client.__version__ == stated
+    assert _told("--version") == f"telemetry-client {stated}\n"
+
+
+@pytest.mark.parametrize("command", ["show", "send", "status", "on", "off"])
+def test_each_command_says_what_it_does_and_offers_only_what_it_heeds(command: str) -> None:
+    text = _told(command, "--help")
+    assert re.search(r"\n\n[A-Z][^\n]+\.\n\noptions|\n\n[A-Z][^\n]+\.\n\noptional arguments", text)
+    takes_facts = command in ("show", "send")
+    for option in ("--product-version", "--source", "--os-version", "--instance-type", "--language", "--license-key"):
+        assert (option in text) == takes_facts
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://telemetry.invalid"])
 def test_network_trouble_is_exit_code_0_and_said(url: str, cli: Cli) -> None:
     cli("on")
@@ -149,15 +231,45 @@ def test_network_trouble_is_exit_code_0_and_said(url: str, cli: Cli) -> None:
 def test_a_dry_run_is_validated_and_nothing_is_kept(cli: Cli, collector: Collector) -> None:
     cli("on")
     send = ("send", "--dry-run", "--format", "json", "--url", collector.url, *FACTS)
-    assert json.loads(cli(*send).stdout)["outcome"] == "valid"
+    done = cli(*send)
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "valid")
     collector.answer(422, body=b'{"outcome":"unknown_product","field":"product"}')
-    told = json.loads(cli(*send).stdout)
-    assert told["outcome"] == "refused"
+    done = cli(*send)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["outcome"]) == (1, "refused")
     assert "unknown_product, product" in told["message"]
     collector.answer(503)
-    cli(*send)
+    assert cli(*send).returncode == 0
     assert [received.path for received in collector.received] == ["/v1/reports/image-boot/1?dry_run=1"] * 3
     assert not (cli.state / "outbox").exists()
+
+
+def test_a_refused_report_of_a_boot_is_exit_code_0(cli: Cli, collector: Collector) -> None:
+    cli("on")
+    collector.answer(422)
+    done = cli("send", "--url", collector.url, *FACTS)
+    assert (done.returncode, done.stdout[:7]) == (0, "refused")
+
+
+def test_a_dry_run_that_is_opted_out_or_finds_no_collector_fails_no_build(cli: Cli) -> None:
+    dry_run = ("send", "--dry-run", "--timeout", "2", "--url", "http://127.0.0.1:9", *FACTS)
+    assert cli(*dry_run).returncode == 0
+    cli("on")
+    done = cli(*dry_run)
+    assert (done.returncode, done.stdout[:13]) == (0, "not tried out")
+
+
+def test_status_says_what_becomes_of_waiting_reports_when_it_is_off(cli: Cli, collector: Collector) -> None:
+    cli("on")
+    for _ in range(2):
+        collector.answer(503)
+        cli("send", "--url", collector.url, *FACTS)
+    assert "deleted" not in cli("status").stdout
+    off = {"DO_NOT_TRACK": "1"}
+    assert re.search(r"Outbox +2 waiting, .* s; will be deleted, not sent", cli("status", env=off).stdout)
+    assert json.loads(cli("status", "--format", "json", env=off).stdout)["outbox"]["will_be_deleted"]
+    assert "\n2 waiting reports deleted\n" in cli("off").stdout
+    assert "deleted" not in cli("status").stdout
 
 
 def test_status_tells_decision_collector_and_outbox(cli: Cli, collector: Collector) -> None:
@@ -222,10 +334,82 @@ def test_the_api_reports_a_boot(collector: Collector, tmp_path: Path, monkeypatc
     assert "source" not in collector.received[1].fields
 
 
-@pytest.mark.parametrize("bad", [{"product": 5}, {"url": 7}, {"state_dir": b"\xff"}, {"config": 3.5}])
-def test_the_api_never_raises(bad: dict[str, Any]) -> None:
-    result = telemetry_client.report_boot(**bad, seconds=2.0)
-    assert result.fate.value in ("failed", "opted out")
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"product": 5}, "product must be a string, not int"),
+        ({"product_version": None}, "product_version must be a string, not NoneType"),
+        ({"source": ["vm"]}, "source must be a string, not list"),
+        ({"language": b"de"}, "language must be a string, not bytes"),
+        ({"url": 7}, "url must be a string, not int"),
+        ({"state_dir": b"\xff"}, "state_dir must be a path, not bytes"),
+        ({"config": 3.5}, "config must be a path, not float"),
+        ({"state_dir": "\0"}, "state_dir has a character in it that no path can have"),
+        ({"config": "\ud800"}, "config has a character in it that no path can have"),
+        ({"seconds": "8"}, "seconds must be a number above 0"),
+        ({"seconds": None}, "seconds must be a number above 0"),
+        ({"seconds": 0}, "seconds must be a number above 0"),
+        ({"seconds": float("nan")}, "seconds must be a number above 0"),
+        ({"seconds": float("inf")}, "seconds must be a number above 0"),
+        ({"seconds": True}, "seconds must be a number above 0"),
+    ],
+)
+def test_the_api_tells_a_wrong_argument_and_never_raises(bad: dict[str, Any], words: str, collector: Collector) -> None:
+    result = telemetry_client.report_boot(**{"url": collector.url, "seconds": 2.0, **bad})
+    assert result == (Fate.UNUSABLE, f"nothing was sent: {words}", 0)
+    assert collector.connections == 0
+
+
+@pytest.mark.parametrize("bad", [{"answer": "yes"}, {"answer": 1}, {"license_key": 5}, {"product_version": 23.1}])
+def test_a_run_with_a_wrong_argument_is_told_too(bad: dict[str, Any]) -> None:
+    result = telemetry_client.report_run(**{"product_version": "23.1.0", **bad})
+    assert result.fate is Fate.UNUSABLE
+    assert next(iter(bad)) in result.message
+
+
+@pytest.mark.parametrize("bad", [{"product": "\ud800"}, {"product": "\0"}, {"url": "\ud800"}, {"url": "\0"}])
+def test_the_api_never_raises_on_strings_that_nothing_takes(bad: dict[str, Any]) -> None:
+    assert telemetry_client.report_boot(**bad).fate in (Fate.OPTED_OUT, Fate.UNUSABLE)
+
+
+def test_the_api_takes_the_facts_that_the_command_takes(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    State(str(tmp_path / "s")).choose(is_on=True, now=1)
+    settings: dict[str, Any] = {"url": collector.url, "state_dir": tmp_path / "s"}
+    facts = {"os_version": "debian-12", "language": "pt-BR"}
+    boot = {"source": "cloud", "instance_type": "t3.micro", **facts}
+    assert telemetry_client.report_boot("wordpress", "6.4.2-0", **boot, **settings).is_accepted
+    assert telemetry_client.report_run("23.1.0", **facts, **settings).is_accepted
+    first, second = (received.fields for received in collector.received)
+    assert {name: first[name] for name in boot} == boot
+    assert {name: second[name] for name in facts} == facts
+
+
+def test_the_notice_names_everything_that_an_image_says(machine: BuildMachine, tmp_path: Path) -> None:
+    words = {
+        "report_id": "a random number made for each report",
+        "product": "product",
+        "product_version": "version",
+        "source": "source (vm, cloud or container)",
+        "os_version": "OS version",
+        "instance_type": "instance type",
+        "language": "language",
+    }
+    permits = load_permits()
+    assert set(permits.reports["image-boot/1"].fields) == set(words)
+    notice = open_client(machine(), permits, State(str(tmp_path)), 0).notice
+    assert all(word in notice for word in words.values())
+    assert "\n" not in notice
+
+
+def test_readme_names_every_fate_and_every_argument_of_the_api() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert [fate.name for fate in Fate if f"`{fate.name}`" not in text] == []
+    assert [fate.value for fate in Fate if f"`{fate.value}`" not in text] == []
+    for function in (telemetry_client.report_boot, telemetry_client.report_run):
+        assert [name for name in inspect.signature(function).parameters if f"`{name}`" not in text] == []
 
 
 def test_readme_names_every_environment_variable_command_and_limit() -> None:
@@ -252,8 +436,7 @@ def _required(tool: str, found: object) -> None:
 
 def _python38() -> str:
     on_path = shutil.which("python3.8")
-    roots = [os.environ.get("PYENV_ROOT", ""), str(Path.home() / ".pyenv")]
-    installed = [str(p) for root in roots if root for p in Path(root).glob("versions/3.8.*/bin/python")]
+    installed = [str(python) for python in PYENV.glob("versions/3.8.*/bin/python")]
     # A pyenv shim answers to the name even where the version behind it is not switched on.
     for python in [*installed, *([on_path] if on_path else [])]:
         told = subprocess.run(
@@ -274,8 +457,8 @@ def test_the_client_runs_under_a_real_python_3_8(cli: Cli, collector: Collector)
     assert "waits in the outbox" in done.stdout, done.stderr
     done = cli("send", "--url", collector.url, *FACTS)
     assert "also accepted: 1" in done.stdout, done.stderr
-    for command in ("show", "status"):
-        assert cli(command, *FACTS).returncode == 0
+    assert cli("show", *FACTS).returncode == 0
+    assert cli("status").returncode == 0
     assert cli("off").returncode == 0
     done = subprocess.run(
         [

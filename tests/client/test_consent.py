@@ -102,9 +102,16 @@ SITUATIONS: list[tuple[str, dict[str, Any], bool, str, str]] = [
         "image line 1",
     ),
     ("TELEMETRY=off", {"env": {"TELEMETRY": "off"}, **OWN_ON}, OFF, "variable", "TELEMETRY"),
+    (
+        "the reason of TELEMETRY=off",
+        {"env": {"TELEMETRY": "off"}},
+        OFF,
+        "variable",
+        "the environment variable TELEMETRY says off",
+    ),
     ("TELEMETRY=0", {"env": {"TELEMETRY": "0"}, **OWN_ON}, OFF, "variable", "TELEMETRY"),
     ("TELEMETRY=False", {"env": {"TELEMETRY": "False"}, **OWN_ON}, OFF, "variable", "TELEMETRY"),
-    ("TELEMETRY=nope", {"env": {"TELEMETRY": "nope"}, **OWN_ON}, OFF, "variable", "does not say on"),
+    ("TELEMETRY=nope", {"env": {"TELEMETRY": "nope"}, **OWN_ON}, OFF, "variable", "does not clearly say on"),
     ("TELEMETRY empty is not set", {"env": {"TELEMETRY": ""}, **OWN_ON}, ON, "stored", "says on"),
     ("TELEMETRY=on", {"env": {"TELEMETRY": "on"}}, ON, "variable", "says on"),
     ("TELEMETRY=on, person off", {"env": {"TELEMETRY": "on"}, "own": "off"}, OFF, "stored", "says off"),
@@ -141,6 +148,30 @@ SITUATIONS: list[tuple[str, dict[str, Any], bool, str, str]] = [
         "DO",
     ),
     ("machine-wide off beats own on", {"machine_wide": "off", **OWN_ON}, OFF, "stored", "says off"),
+    ("own default place off beats on in use", {"home": "off", **OWN_ON}, OFF, "stored", "home/.local/state"),
+    ("XDG place off beats on in use", {"xdg": "off", **OWN_ON}, OFF, "stored", "xdg/telemetry-client"),
+    ("on elsewhere is not on here", {"home": "on", "xdg": "on"}, OFF, "nothing", "nobody"),
+    ("default place off beats a yes", {"home": "off", "answer": True}, OFF, "stored", "says off"),
+    (
+        "own default place cannot be looked into",
+        {"home_is_a_loop": True, **OWN_ON},
+        OFF,
+        "stored",
+        "cannot be read, which counts as off",
+    ),
+    ("host's administrator off", {"host": "telemetry = off", **OWN_ON}, OFF, "administrator", "host/etc"),
+    ("host's administrator not understood", {"host": "telemetry off", **OWN_ON}, OFF, "administrator", "host/etc"),
+    ("host's administrator on is not the image's", {"host": "telemetry = on"}, OFF, "nothing", "nobody"),
+    ("host's default off beats image's on", {"host": "default=off", **DEFAULT_ON}, OFF, "nothing", "nobody"),
+    ("host's stored off", {"host_wide": "off", **OWN_ON}, OFF, "stored", "host/var/lib"),
+    ("host's stored on is not the image's", {"host_wide": "on"}, OFF, "nothing", "nobody"),
+    (
+        "image's administrator off, host on",
+        {"admin": "telemetry=off", "host": "telemetry=on"},
+        OFF,
+        "administrator",
+        "l",
+    ),
     ("machine-wide on is not the user's", {"machine_wide": "on"}, OFF, "nothing", "nobody"),
     ("the product asked: no", {"answer": False, **OWN_ON}, OFF, "answer", "was no"),
     ("the product asked: yes", {"answer": True}, ON, "answer", "was yes"),
@@ -175,12 +206,26 @@ def client_in(root: Path, tmp_path: Path, place: Place, machine: BuildMachine) -
                 place(path, situation[key])
         if "machine_wide" in situation:
             place(f"{SYSTEM_DIRECTORY}/consent", f"choice = {situation['machine_wide']}\n")
+        home, xdg, host = tmp_path / "home", tmp_path / "xdg", tmp_path / "host"
         state = tmp_path / "state"
-        if "own" in situation:
-            state.mkdir()
-            (state / "consent").write_text(f"choice = {situation['own']}\nchosen_at = 5\n")
-        here, answer = machine(situation.get("env")), situation.get("answer")
-        return open_client(here, load_permits(), State(str(state)), NOW, answer=answer)
+        for key, directory in (
+            ("own", state),
+            ("home", home / ".local" / "state" / "telemetry-client"),
+            ("xdg", xdg / "telemetry-client"),
+            ("host_wide", host / SYSTEM_DIRECTORY.lstrip("/")),
+        ):
+            if key in situation:
+                directory.mkdir(parents=True)
+                (directory / "consent").write_text(f"choice = {situation[key]}\nchosen_at = 5\n")
+        if situation.get("home_is_a_loop"):
+            home.mkdir()
+            (home / ".local").symlink_to(home / ".local")
+        if "host" in situation:
+            (host / ADMINISTRATOR_FILE.lstrip("/")).parent.mkdir(parents=True)
+            (host / ADMINISTRATOR_FILE.lstrip("/")).write_text(situation["host"])
+        environ = {"HOME": str(home), "XDG_STATE_HOME": str(xdg), **situation.get("env", {})}
+        here = machine(environ, host=str(host))
+        return open_client(here, load_permits(), State(str(state)), NOW, answer=situation.get("answer"))
 
     return build
 
@@ -304,7 +349,7 @@ def test_off_deletes_what_waits_and_on_again_does_not_bring_it_back(cli: Cli, co
     waiting = list((cli.state / "outbox").iterdir())
     assert len(waiting) == 1
     kept = waiting[0].read_bytes()
-    assert "1 waiting report(s) deleted" in cli("off").stdout
+    assert cli("off").stdout.endswith("\n1 waiting report deleted\n")
     assert list((cli.state / "outbox").iterdir()) == []
     # Even a report that came back from a backup is from before this consent.
     cli("on")
@@ -380,8 +425,29 @@ def test_on_says_so_when_something_else_still_forbids_it(cli: Cli, place: Place)
     assert "still nothing is sent" in done.stdout
 
 
-def test_off_that_cannot_be_stored_is_an_error_with_another_way_out(cli: Cli) -> None:
+def test_off_that_cannot_be_stored_is_an_error_with_another_way_out(cli: Cli, tmp_path: Path) -> None:
+    cli.state.write_text("a file where the directory should be")
+    # Where root's default place would be, and everybody else's.
+    (cli.root / "var").write_text("")
+    (tmp_path / ".local").write_text("")
+    done = cli("off")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "TELEMETRY=off" in done.stderr
+    assert "mkdir -p /etc/telemetry-client && echo 'telemetry = off' >> /etc/telemetry-client/config" in done.stderr
+
+
+def test_off_that_is_stored_in_one_place_only_says_whom_it_reaches(cli: Cli, tmp_path: Path) -> None:
     cli.state.write_text("a file where the directory should be")
     done = cli("off")
     assert done.returncode == 1
-    assert "TELEMETRY=off" in done.stderr
+    assert "off, stored in" in done.stdout
+    assert "It holds all the same" in done.stderr
+    cli.state.unlink()
+    for blocked in (cli.root / "var", tmp_path / ".local"):
+        if blocked.exists():
+            blocked.rename(blocked.with_name("gone"))
+        blocked.write_text("")
+    done = cli("off")
+    assert (done.returncode, done.stdout) == (1, f"off, stored in {cli.state}/consent\n")
+    assert "another state directory does not know of it" in done.stderr
+    assert "mkdir -p /etc/telemetry-client" in done.stderr

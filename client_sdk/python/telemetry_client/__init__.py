@@ -10,10 +10,12 @@ only, Python 3.8 and later.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import List, Optional
 
+from telemetry_client.call import Call, Place
 from telemetry_client.client import open_client
 from telemetry_client.deadline import TOTAL_SECONDS, Deadline
 from telemetry_client.facts import Given
@@ -21,8 +23,9 @@ from telemetry_client.machine import this_machine
 from telemetry_client.permits import INSTALLBUILDER, load_permits
 from telemetry_client.result import Fate, Result
 from telemetry_client.state import State, state_directory
+from telemetry_client.version import __version__
 
-__all__ = ["Fate", "Result", "report_boot", "report_run"]
+__all__ = ["Fate", "Result", "__version__", "report_boot", "report_run"]
 
 # Kept back from the network, so that the outbox is tidy before the caller's time is up.
 _MARGIN_SECONDS = 0.3
@@ -33,9 +36,12 @@ def report_boot(
     product_version: str = "",
     *,
     source: str = "",
+    os_version: str = "",
+    instance_type: str = "",
+    language: str = "",
     url: str = "",
-    state_dir: str = "",
-    config: str = "",
+    state_dir: Place = "",
+    config: Place = "",
     seconds: float = TOTAL_SECONDS,
 ) -> Result:
     """Reports one boot of an image. What is left empty is detected or read from the configuration.
@@ -43,18 +49,27 @@ def report_boot(
     config: the image's configuration file, where it is not /etc/telemetry-client/image.
     seconds: for everything together; longer than this the call does not take.
     """
-    given = Given(product=product, product_version=product_version, source=source)
-    return _bounded(given, answer=None, url=url, state_dir=state_dir, config=config, seconds=seconds)
+    given = Given(
+        product=product,
+        product_version=product_version,
+        source=source,
+        os_version=os_version,
+        instance_type=instance_type,
+        language=language,
+    )
+    return _bounded(Call(given, None, url, state_dir, config, seconds))
 
 
 def report_run(
     product_version: str,
     *,
+    os_version: str = "",
+    language: str = "",
     license_key: str = "",
     answer: Optional[bool] = None,
     url: str = "",
-    state_dir: str = "",
-    config: str = "",
+    state_dir: Place = "",
+    config: Place = "",
     seconds: float = TOTAL_SECONDS,
 ) -> Result:
     """Reports one run of InstallBuilder itself.
@@ -63,28 +78,44 @@ def report_run(
     answer: what the person just answered when asked; None where nobody asked, and then only a stored choice,
     the administrator or TELEMETRY=on counts.
     """
-    given = Given(product=INSTALLBUILDER, product_version=product_version, license_key=license_key)
-    return _bounded(given, answer=answer, url=url, state_dir=state_dir, config=config, seconds=seconds)
+    given = Given(
+        product=INSTALLBUILDER,
+        product_version=product_version,
+        os_version=os_version,
+        language=language,
+        license_key=license_key,
+    )
+    return _bounded(Call(given, answer, url, state_dir, config, seconds))
 
 
-def _bounded(given: Given, *, answer: Optional[bool], url: str, state_dir: str, config: str, seconds: float) -> Result:
+def _bounded(call: Call) -> Result:
     """Runs the attempt beside the caller and leaves it behind when its time is up."""
     results: List[Result] = []
 
     def attempt() -> None:
         try:
-            machine = this_machine()
-            state = State(state_directory(machine, state_dir))
-            client = open_client(machine, load_permits(), state, time.time(), url=url, image_file=config, answer=answer)
-            results.append(client.send(given, Deadline(max(0.1, seconds - _MARGIN_SECONDS))))
+            results.append(_attempt(call))
         except Exception as error:  # noqa: BLE001 - a product must not fail because its telemetry does
             # The class only: the text of an error might quote what was about to be sent.
             results.append(Result(Fate.FAILED, f"internal error ({type(error).__name__})"))
 
     try:
+        problem = call.problem()
+        if problem:
+            return Result(Fate.UNUSABLE, f"nothing was sent: {problem}")
         thread = threading.Thread(target=attempt, name="telemetry-client", daemon=True)
         thread.start()
-        thread.join(seconds)
+        thread.join(call.seconds)
     except Exception as error:  # noqa: BLE001 - a machine without room for a thread
         return Result(Fate.FAILED, f"internal error ({type(error).__name__})")
     return results[0] if results else Result(Fate.LOST, "not sent (no time left)")
+
+
+def _attempt(call: Call) -> Result:
+    machine = this_machine()
+    state = State(state_directory(machine, os.fspath(call.state_dir)))
+    image_file = os.fspath(call.config)
+    client = open_client(
+        machine, load_permits(), state, time.time(), url=call.url, image_file=image_file, answer=call.answer
+    )
+    return client.send(call.given, Deadline(max(0.1, call.seconds - _MARGIN_SECONDS)))

@@ -7,11 +7,16 @@ argument that is not understood is not repeated, because it may be one.
 from __future__ import annotations
 
 import argparse
-from typing import List, Optional
+import re
+from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 from telemetry_client.deadline import TOTAL_SECONDS
+from telemetry_client.version import __version__
 
 _LONGEST_SECONDS = 60.0
+_OPTION = re.compile(r"--?[a-z][a-z-]*")
+# The two errors in which argparse itself repeats a value.
+_GIVEN_VALUE = re.compile(r"(invalid choice|ignored explicit argument):? (?:'.*?'|\".*?\")(?= \(choose|$)", re.DOTALL)
 
 _EXAMPLES = """\
 examples:
@@ -33,15 +38,38 @@ Any "off" wins. See what decides with `telemetry-client status`.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors do not repeat what was given: it may be a licence key in the wrong place."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own
+        super().__init__(**settings, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_GIVEN_VALUE.sub(r"\1", message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all five commands."""
-    parser = argparse.ArgumentParser(
+    return _build()[0]
+
+
+def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
+    """The parsed arguments; ends the program with exit code 2 where they are wrong."""
+    parser, commands = _build()
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        commands[parsed.command].error(_what_is_wrong(parsed.command, unknown, commands))
+    return parsed
+
+
+def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
+    parser = _Parser(
         prog="telemetry-client",
         description="Tells a product's vendor which version runs on which system, if you allow it.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     places, facts, forms = _place_options(), _fact_options(), _format_options()
     show = commands.add_parser(
@@ -49,63 +77,102 @@ def build_parser() -> argparse.ArgumentParser:
         parents=[facts, places, forms],
         help="print exactly what would be sent, and whether it would be",
         description="Prints the body that would be sent, where each value comes from and what it is for.",
-        allow_abbrev=False,
     )
     show.add_argument("--reveal-key", action="store_true", help="show the licence key instead of asterisks")
     send = commands.add_parser(
         "send",
         parents=[facts, places, forms],
         help="send one report, if that is allowed",
-        description="Sends one report. Exit code: 0 even without network or when opted out, 2 on wrong use.",
-        allow_abbrev=False,
+        description="Sends one report. Exit code: 0 even without network or when opted out, 2 on wrong use; "
+        "1 only from --dry-run, where the collector would refuse the report.",
     )
-    send.add_argument("--dry-run", action="store_true", help="the collector checks the report and stores nothing")
+    send.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="the collector checks the report and stores nothing; exit code 1 where it would refuse it",
+    )
     send.add_argument(
         "--timeout",
         type=_seconds,
         default=TOTAL_SECONDS,
         metavar="SECONDS",
-        help="for everything together, DNS included (default: %(default)g)",
+        help=f"for everything together, DNS included; at most {_LONGEST_SECONDS:g} (default: %(default)g)",
+    )
+    status = commands.add_parser(
+        "status",
+        parents=[_collector_options(), places, forms],
+        help="whether it is on and which rule says so; collector, network, outbox",
+        description="Tells whether reports are allowed and which rule says so. Run it as the user, and in the "
+        "environment, of the service that sends: both decide.",
+    )
+    status.add_argument(
+        "--product", default="", metavar="NAME", help="whose reports: installbuilder never goes by an image's default"
     )
     commands.add_parser(
-        "status",
-        parents=[facts, places, forms],
-        help="whether it is on and which rule says so; collector, network, outbox",
-        allow_abbrev=False,
+        "on",
+        parents=[places],
+        help="allow reports from this user (root: from this machine)",
+        description="Stores that reports are allowed, and lifts this user's own earlier off. Root's choice is "
+        "for the machine's own reports; no other user is switched on by it.",
     )
-    for name, help_text in (
-        ("on", "allow reports from this user (root: from this machine)"),
-        ("off", "forbid them, and delete what waits to be sent"),
-    ):
-        commands.add_parser(name, parents=[places], help=help_text, allow_abbrev=False)
-    return parser
+    commands.add_parser(
+        "off",
+        parents=[places],
+        help="forbid them, and delete what waits to be sent",
+        description="Forbids all reports of this user (root: of every user), whatever directory they keep "
+        "their state in, and deletes what waits to be sent.",
+    )
+    return parser, dict(commands.choices)
 
 
-def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
-    """The parsed arguments; ends the program with exit code 2 where they are wrong."""
-    parser = build_parser()
-    parsed, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        names = [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]
-        what = " ".join(names) or "an argument without a name"
-        parser.error(f"not understood: {what} (a licence key is never an argument; see --help)")
-    return parsed
+def _what_is_wrong(command: str, unknown: List[str], commands: Dict[str, _Parser]) -> str:
+    """In words that name options and repeat no value."""
+    elsewhere = {
+        name: option.nargs != 0
+        for parser in commands.values()
+        for option in parser._actions  # noqa: SLF001 - argparse has no public list of its options
+        for name in option.option_strings
+    }
+    misplaced: List[str] = []
+    strange: List[str] = []
+    is_value = False
+    for argument in unknown:
+        name, equals, _value = argument.partition("=")
+        if name in elsewhere:
+            misplaced.append(name)
+        elif _OPTION.fullmatch(name):
+            strange.append(name)
+        elif not is_value:
+            strange.append("an argument without a name")
+        is_value = not equals and elsewhere.get(name, False)
+    if strange:
+        return f"not understood: {' '.join(strange)} (a licence key is never an argument; see --help)"
+    why = ": the choice is for every product and collector" if command in ("on", "off") else ""
+    return f"`{command}` takes no {' and no '.join(misplaced)}{why}"
 
 
-def _place_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+def _place_options() -> _Parser:
+    options = _Parser(add_help=False)
     group = options.add_argument_group("places")
     group.add_argument("--state-dir", default="", metavar="DIR", help="where choice and outbox are kept")
     group.add_argument("--config", default="", metavar="FILE", help="the image's configuration file")
     group.add_argument(
-        "--root", default="/", metavar="DIR", help="read facts and settings below DIR, as of a mounted image"
+        "--root",
+        default="/",
+        metavar="DIR",
+        help="read facts and settings below DIR, as of a mounted image; an off of this machine still counts",
     )
     return options
 
 
-def _fact_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+def _collector_options() -> _Parser:
+    options = _Parser(add_help=False)
     options.add_argument("--url", default="", help="the collector, such as https://telemetry.example.com")
+    return options
+
+
+def _fact_options() -> _Parser:
+    options = _Parser(add_help=False, parents=[_collector_options()])
     group = options.add_argument_group("facts", "What is not given is detected; `show` tells from where.")
     group.add_argument("--product", default="", metavar="NAME", help="such as wordpress")
     group.add_argument("--product-version", default="", metavar="VERSION", help="such as 6.4.2-0")
@@ -121,14 +188,19 @@ def _fact_options() -> argparse.ArgumentParser:
     return options
 
 
-def _format_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+def _format_options() -> _Parser:
+    options = _Parser(add_help=False)
     options.add_argument("--format", default="text", choices=("text", "json"), help="default: %(default)s")
     return options
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= _LONGEST_SECONDS:
-        raise argparse.ArgumentTypeError(f"between 0 and {_LONGEST_SECONDS:g} seconds")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError("not a number of seconds above 0")
+    if seconds > _LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"more than {_LONGEST_SECONDS:g} seconds")
     return seconds

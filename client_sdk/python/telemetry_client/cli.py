@@ -1,7 +1,7 @@
 """The commands of `telemetry-client`: show, send, status, on, off.
 
-Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored; 2 wrong
-usage (arguments, a refused address, no product known).
+Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored everywhere,
+or a dry run's report would be refused; 2 wrong usage (arguments, a refused address, no product known).
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import argparse
 
 _MAX_KEY_CHARACTERS = 4096
+_NOT_STORED = """\
+Until it is stored, set TELEMETRY=off for whatever sends, or, as root, forbid it to every user:
+  mkdir -p /etc/telemetry-client && echo 'telemetry = off' >> /etc/telemetry-client/config
+Both are always obeyed."""
 
 
 def run(arguments: Optional[List[str]] = None) -> int:
@@ -64,44 +68,52 @@ def _send(client: Client, parsed: argparse.Namespace) -> int:
     if result.also_sent:
         lines.append(f"also accepted: {result.also_sent} from the outbox")
     _print(parsed, told, lines)
-    return 2 if result.fate is Fate.UNUSABLE else 0
+    if result.fate is Fate.UNUSABLE:
+        return 2
+    # Only a dry run may fail a build; at a boot a refused report is nobody's trouble but the vendor's.
+    return 1 if parsed.dry_run and result.fate is Fate.REFUSED else 0
 
 
 def _status(client: Client, parsed: argparse.Namespace) -> int:
     image_file = parsed.config or client.machine.environ.get("TELEMETRY_CONFIG", "")
-    told = describe_status(client, client.compose(_given(client, parsed)), image_file)
+    told = describe_status(client, client.compose(Given(product=parsed.product)), image_file)
     _print(parsed, told, status_lines(told))
     return 0
 
 
 def _on(client: Client, _parsed: argparse.Namespace) -> int:
-    return _choose(client, is_on=True)
+    chosen = client.choose(is_on=True)
+    if chosen.failed:
+        print(f"on could not be stored: {chosen.failed[0]}", file=sys.stderr)
+        return 1
+    print(f"on, stored in {chosen.stored[0]}")
+    for path in chosen.lifted:
+        print(f"an earlier off was lifted: {path}")
+    decision = client.decision(client.compose(Given()).id)
+    if decision.is_on:
+        print("`telemetry-client show` shows what is sent, `telemetry-client off` ends it")
+    else:
+        print(f"still nothing is sent: {decision.reason}")
+    return 0
 
 
 def _off(client: Client, _parsed: argparse.Namespace) -> int:
-    return _choose(client, is_on=False)
-
-
-def _choose(client: Client, *, is_on: bool) -> int:
-    word = "on" if is_on else "off"
-    try:
-        forgotten = client.choose(is_on=is_on)
-    except OSError as error:
-        print(f"{word} could not be stored: {error.strerror or error}.", file=sys.stderr)
-        if not is_on:
-            print("Set TELEMETRY=off in the environment, or telemetry = off in", file=sys.stderr)
-            print("/etc/telemetry-client/config: both are always obeyed.", file=sys.stderr)
+    chosen = client.choose(is_on=False)
+    if chosen.stored:
+        print(f"off, stored in {' and '.join(chosen.stored)}")
+    if chosen.forgotten:
+        print(f"{chosen.forgotten} waiting report{'' if chosen.forgotten == 1 else 's'} deleted")
+    if not chosen.failed:
+        return 0
+    for failure in chosen.failed:
+        print(f"off could not be stored: {failure}", file=sys.stderr)
+    if chosen.reaches_all:
+        print("It holds all the same, because every sender reads the place where it is stored.", file=sys.stderr)
         return 1
-    print(f"{word}, stored in {client.state.path('consent')}")
-    if is_on:
-        decision = client.decision(client.compose(Given()).id)
-        if decision.is_on:
-            print("`telemetry-client show` shows what is sent, `telemetry-client off` ends it")
-        else:
-            print(f"still nothing is sent: {decision.reason}")
-    elif forgotten:
-        print(f"{forgotten} waiting report(s) deleted")
-    return 0
+    if chosen.stored:
+        print("What uses another state directory does not know of it.", file=sys.stderr)
+    print(_NOT_STORED, file=sys.stderr)
+    return 1
 
 
 def _given(client: Client, parsed: argparse.Namespace) -> Given:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Optional, Union
 
+from telemetry_client.choices import Choices, Chosen
 from telemetry_client.configuration import Configuration, read_configuration
 from telemetry_client.consent import Decision, Situation, decide
 from telemetry_client.endpoint import Endpoint, Refused, parse_endpoint
@@ -17,11 +18,11 @@ from telemetry_client.outbox import Outbox
 from telemetry_client.permits import INSTALLBUILDER_RUN, Permits
 from telemetry_client.report import Report, compose
 from telemetry_client.result import Fate, Result
-from telemetry_client.state import SYSTEM_DIRECTORY, Choice, State
 
 if TYPE_CHECKING:
     from telemetry_client.deadline import Deadline
     from telemetry_client.machine import Machine
+    from telemetry_client.state import State
 
 Announce = Callable[[str], bool]
 
@@ -51,8 +52,9 @@ class Client:
     def notice(self) -> str:
         """The line that comes before the first send where nobody chose."""
         return (
-            "telemetry-client: this image reports product version, OS version, instance type and language to "
-            f"its vendor; `telemetry-client show` shows it, `telemetry-client off` ends it "
+            "telemetry-client: this image reports its product, version, source (vm, cloud or container), OS "
+            "version, instance type, language and a random number made for each report to its vendor; "
+            "`telemetry-client show` shows it, `telemetry-client off` ends it "
             f"({self.permits.contact}, {self.permits.url})"
         )
 
@@ -69,12 +71,10 @@ class Client:
             return Refused(f"the collector's address ({self.configuration.url.origin}) is not usable: {parsed.why}")
         return parsed
 
-    def choices(self) -> Tuple[Choice, ...]:
-        """The stored choices that concern this user: their own, then the machine's."""
-        system = State(self.machine.path(SYSTEM_DIRECTORY))
-        own = self.state.choice()
-        machine_wide = None if system.directory == self.state.directory else system.choice(is_own=False)
-        return tuple(choice for choice in (own, machine_wide) if choice is not None)
+    @property
+    def choices(self) -> Choices:
+        """The stored choices that concern this user, in all their places."""
+        return Choices(self.machine, self.state)
 
     def decision(self, report_id: str, *, dry_run: bool = False) -> Decision:
         """Whether this report may be sent, and why."""
@@ -82,7 +82,7 @@ class Client:
             Situation(
                 configuration=self.configuration,
                 environ=self.machine.environ,
-                choices=self.choices(),
+                choices=self.choices.stored(),
                 answer=self.answer,
                 default_counts=report_id != INSTALLBUILDER_RUN,
                 counts_nothing=dry_run,
@@ -119,18 +119,9 @@ class Client:
         )
         return delivery.try_out(report) if dry_run else delivery.send(report)
 
-    def choose(self, *, is_on: bool) -> int:
-        """Stores a choice and forgets what waited before it; how many reports that were. Raises OSError.
-
-        A second `on` changes nothing: what waits since the first was made with consent.
-        """
-        current = self.state.choice()
-        if is_on and current is not None and current.is_on:
-            return 0
-        # First forget, then store: where storing fails, at least nothing old is left to be sent.
-        forgotten = self.outbox.clear()
-        self.state.choose(is_on=is_on, now=self.now)
-        return forgotten
+    def choose(self, *, is_on: bool) -> Chosen:
+        """Stores a choice and forgets what waited before it."""
+        return self.choices.switch_on(self.now) if is_on else self.choices.switch_off(self.now)
 
     def _consented_at(self, decision: Decision) -> int:
         own = self.state.choice()

@@ -8,7 +8,8 @@
     url = https://...     the collector
 
 Both files are heard: the administrator's url wins, and any "off" wins over any "on". A file that cannot be
-read, or a line that is not understood, counts as off: it may have been meant to be one.
+read, or a line that is not understood, counts as off: it may have been meant to be one. Where another tree is
+looked at with `--root`, the administrator of the machine that does the looking may forbid, and no more.
 """
 
 from __future__ import annotations
@@ -53,13 +54,15 @@ def switch(word: str) -> str:
 def read_configuration(machine: Machine, url: str = "", image_file: str = "") -> Configuration:
     """The settings of this machine; a `url` given by the caller comes before all others."""
     stated = image_file or machine.environ.get("TELEMETRY_CONFIG", "")
-    reader = _Reader(machine)
+    reader = _Reader()
     if url:
         reader.urls.append(Fact(url, "given by the caller"))
     if machine.environ.get("TELEMETRY_URL", "").strip():
         reader.urls.append(Fact(machine.environ["TELEMETRY_URL"].strip(), "environment TELEMETRY_URL"))
-    reader.read(ADMINISTRATOR_FILE)
-    reader.read(stated or IMAGE_FILE)
+    reader.read(machine, ADMINISTRATOR_FILE)
+    reader.read(machine, stated or IMAGE_FILE)
+    for host in machine.all_that_may_forbid()[1:]:
+        reader.read_what_forbids(host)
     return Configuration(
         url=reader.urls[0] if reader.urls else None,
         telemetry=tuple(reader.telemetry),
@@ -71,22 +74,30 @@ def read_configuration(machine: Machine, url: str = "", image_file: str = "") ->
 class _Reader:
     """Gathers settings from one file after another."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+    def __init__(self) -> None:
         self.urls: List[Fact] = []
         self.telemetry: List[Fact] = []
         self.default: List[Fact] = []
         self.problems: List[str] = []
 
-    def read(self, path: str) -> None:
-        text = self.machine.read(path)
+    def read(self, machine: Machine, path: str) -> None:
+        text = machine.read(path)
+        # Told as it lies on the disk, so that an image's file and this machine's own are not mixed up.
+        shown = machine.path(path)
         if text is None:
-            if self.machine.exists(path):
-                self.problems.append(f"{path} cannot be read")
+            if machine.exists(path):
+                self.problems.append(f"{shown} cannot be read")
             return
         for number, key, value in read_assignments(text):
-            if not self._take(key.lower(), Fact(value, f"{path} line {number}")):
-                self.problems.append(f"{path} line {number} is not understood")
+            if not self._take(key.lower(), Fact(value, f"{shown} line {number}")):
+                self.problems.append(f"{shown} line {number} is not understood")
+
+    def read_what_forbids(self, host: Machine) -> None:
+        other = _Reader()
+        other.read(host, ADMINISTRATOR_FILE)
+        self.telemetry += [setting for setting in other.telemetry if setting.value == "off"]
+        self.default += [setting for setting in other.default if setting.value == "off"]
+        self.problems += other.problems
 
     def _take(self, key: str, setting: Fact) -> bool:
         if key == "url" and setting.value:

@@ -7,8 +7,8 @@ Order, first match decides, every "off" before any "on":
     3. do-not-track    DO_NOT_TRACK is set to anything but empty, 0 or false
     4. ci              a build machine
     5. answer          the answer a person just gave to the product's own question: no
-    6. stored          `telemetry-client off`, by this user or for the whole machine
-    7. the same places again, for on: answer, stored, administrator, variable
+    6. stored          `telemetry-client off`, by this user or for the whole machine, see choices.py
+    7. the same places again, for on: answer, stored (in the directory in use), administrator, variable
     8. default         default = on in a configuration file, and none says default = off
     9. nothing         nobody has chosen: off
 
@@ -51,7 +51,7 @@ class Situation:
     """Everything that bears on the decision.
 
     answer: what a person just answered to the product's own question; None where it did not ask.
-    choices: the stored ones that concern this user: their own, and the machine's.
+    choices: the stored ones that concern this user, see choices.py.
     default_counts: False for a report that needs a person's answer.
     counts_nothing: a dry run, which an image build makes on a build machine.
     """
@@ -99,7 +99,8 @@ def _configured_off(configuration: Configuration) -> Optional[Decision]:
 def _environment_off(environ: Mapping[str, str], *, counts_nothing: bool) -> Optional[Decision]:
     stated = environ.get("TELEMETRY", "").strip()
     if stated and switch(stated) != "on":
-        return Decision(False, "variable", "the environment variable TELEMETRY does not say on")
+        says = "says off" if switch(stated) == "off" else "does not clearly say on"
+        return Decision(False, "variable", f"the environment variable TELEMETRY {says}")
     if _is_set(environ, "DO_NOT_TRACK"):
         return Decision(False, "do-not-track", "the environment variable DO_NOT_TRACK is set")
     if not counts_nothing:
@@ -114,7 +115,8 @@ def _person_off(situation: Situation) -> Optional[Decision]:
         return Decision(False, "answer", "the answer to the product's question was no")
     for choice in situation.choices:
         if not choice.is_on:
-            return Decision(False, "stored", f"{choice.origin} says off")
+            says = "says off" if choice.is_readable else "cannot be read, which counts as off"
+            return Decision(False, "stored", f"{choice.origin} {says}")
     return None
 
 

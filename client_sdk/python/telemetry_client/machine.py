@@ -10,10 +10,11 @@ import ctypes
 import os
 import platform
 import sys
-from dataclasses import dataclass, field
-from typing import Mapping, Optional
+from dataclasses import dataclass, field, replace
+from typing import Mapping, Optional, Tuple
 
 MAX_FILE_BYTES = 1024 * 1024
+_PASSWD_COLUMNS, _PASSWD_HOME = 7, 5
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Machine:
     """Where facts are read from.
 
     root: the directory that stands for `/`.
+    host: the same for the machine that runs this program, where `root` is another tree; else empty.
+    home: this account's home directory, for where HOME does not say it.
     system: `sys.platform`'s word: linux, win32, darwin.
     windows_build, windows_is_server, macos_release, system_locale: what only the running system can
     tell; empty or 0 elsewhere.
@@ -30,10 +33,16 @@ class Machine:
     environ: Mapping[str, str] = field(default_factory=dict)
     system: str = "linux"
     is_root: bool = False
+    host: str = ""
+    home: str = ""
     windows_build: int = 0
     windows_is_server: bool = False
     macos_release: str = ""
     system_locale: str = ""
+
+    def all_that_may_forbid(self) -> Tuple[Machine, ...]:
+        """This machine, and the one that runs this program where that is another: the report leaves from there."""
+        return (self, replace(self, root=self.host, host="")) if self.host else (self,)
 
     def path(self, absolute: str) -> str:
         """Where `absolute` lies below the root."""
@@ -58,6 +67,7 @@ class Machine:
 def this_machine(root: str = "/", environ: Optional[Mapping[str, str]] = None) -> Machine:
     """The machine this program runs on, with its files below `root`."""
     surroundings = dict(os.environ if environ is None else environ)
+    host = "" if os.path.realpath(root) == os.path.realpath("/") else "/"
     if sys.platform == "win32":
         version = sys.getwindowsversion()
         workstation = 1  # VER_NT_WORKSTATION
@@ -65,6 +75,7 @@ def this_machine(root: str = "/", environ: Optional[Mapping[str, str]] = None) -
             root=root,
             environ=surroundings,
             system="win32",
+            host=host,
             windows_build=version.build,
             windows_is_server=version.product_type != workstation,
             system_locale=_windows_locale(),
@@ -74,8 +85,19 @@ def this_machine(root: str = "/", environ: Optional[Mapping[str, str]] = None) -
         environ=surroundings,
         system=sys.platform,
         is_root=os.geteuid() == 0,
+        host=host,
+        home=_account_home(os.geteuid()),
         macos_release=platform.mac_ver()[0] if sys.platform == "darwin" else "",
     )
+
+
+def _account_home(user_id: int) -> str:
+    """From /etc/passwd alone: the name service might ask the network, before anybody allowed that."""
+    for line in (Machine().read("/etc/passwd") or "").splitlines():
+        columns = line.split(":")
+        if columns[2:3] == [str(user_id)] and len(columns) == _PASSWD_COLUMNS:
+            return columns[_PASSWD_HOME]
+    return ""
 
 
 if sys.platform == "win32":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
 
 from telemetry_client.configuration import ADMINISTRATOR_FILE, IMAGE_FILE
 from telemetry_client.deadline import TOTAL_SECONDS
@@ -17,6 +17,7 @@ from telemetry_client.version import USER_AGENT
 if TYPE_CHECKING:
     from telemetry_client.client import Client
     from telemetry_client.consent import Decision
+    from telemetry_client.machine import Machine
     from telemetry_client.report import Report
 
 MASK = "********"
@@ -80,7 +81,10 @@ def report_lines(told: Mapping[str, Any]) -> List[str]:
     if told["left_out"]:
         lines += ["", "What was found and is not sent"]
         lines.extend(f"  {left['field']:<16} {left['why']}" for left in told["left_out"])
-    exact = "the licence key is masked here, --reveal-key shows it" if told["license_key_is_masked"] else "exactly"
+    exact = "incomplete, would not be sent" if told["missing"] else "exactly"
+    if told["license_key_is_masked"]:
+        masked = "the licence key is masked here, --reveal-key shows it"
+        exact = f"{exact}; {masked}" if told["missing"] else masked
     policy = told["policy"]
     return [
         *lines,
@@ -110,8 +114,8 @@ def describe_status(client: Client, report: Report, image_file: str) -> Dict[str
         "collector_problem": endpoint.why if isinstance(endpoint, Refused) else None,
         "network": _network(endpoint),
         "configuration_files": [
-            {"path": path, "is_there": client.machine.exists(path)}
-            for path in (ADMINISTRATOR_FILE, image_file or IMAGE_FILE)
+            {"path": machine.path(path), "is_there": machine.exists(path)}
+            for machine, path in _configuration_files(client, image_file)
         ],
         "configuration_problems": list(client.configuration.problems),
         "state_directory": client.state.directory,
@@ -121,7 +125,11 @@ def describe_status(client: Client, report: Report, image_file: str) -> Dict[str
         "seconds_to_wait": round(client.state.seconds_to_wait(endpoint.url, client.now))
         if isinstance(endpoint, Endpoint)
         else 0,
-        "outbox": {"reports": len(ages), "oldest_seconds": round(ages[0]) if ages else 0},
+        "outbox": {
+            "reports": len(ages),
+            "oldest_seconds": round(ages[0]) if ages else 0,
+            "will_be_deleted": bool(ages) and not decision.is_on,
+        },
     }
 
 
@@ -142,13 +150,20 @@ def status_lines(told: Mapping[str, Any]) -> List[str]:
         + ("" if told["state_is_writable"] else " (cannot be written: nothing is remembered)"),
         f"Notice         {'was shown' if told['notice_was_shown'] else 'not shown so far'}",
         f"Outbox         {waiting['reports']} waiting"
-        + (f", the oldest for {waiting['oldest_seconds']} s" if waiting["reports"] else ""),
+        + (f", the oldest for {waiting['oldest_seconds']} s" if waiting["reports"] else "")
+        + ("; will be deleted, not sent" if waiting["will_be_deleted"] else ""),
     ]
     if told["seconds_to_wait"]:
         lines.append(f"Told to wait   another {told['seconds_to_wait']} s")
     if told["is_stopped"]:
         lines.append("Stopped        the collector told this version of the client to stop")
     return lines
+
+
+def _configuration_files(client: Client, image_file: str) -> List[Tuple[Machine, str]]:
+    here, *hosts = client.machine.all_that_may_forbid()
+    files = [(here, ADMINISTRATOR_FILE), (here, image_file or IMAGE_FILE)]
+    return files + [(host, ADMINISTRATOR_FILE) for host in hosts]
 
 
 def _obstacle(client: Client, report: Report, endpoint: object, decision: Decision) -> str:

@@ -16,7 +16,7 @@ class Fate(Enum):
     LOST = "lost"  # it was not accepted and is not kept
     STOPPED = "stopped"  # the collector told this version of the client to stop
     OPTED_OUT = "opted out"  # nothing was sent, and no connection was made
-    UNUSABLE = "unusable"  # no collector or no product is known
+    UNUSABLE = "unusable"  # no collector or no product is known, or an argument is wrong
     FAILED = "failed"  # a bug in this client; the caller is not disturbed by it
 
 

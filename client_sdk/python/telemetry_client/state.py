@@ -6,8 +6,9 @@
     not-before    url = ..., not_before = seconds; "come back later"   0600
     outbox/       reports that wait, see outbox.py                     0700
 
-All are KEY=value lines. A choice that is there and cannot be read counts as off. Nothing else here may
-stop a send: what cannot be written is not remembered, and that is all.
+All are KEY=value lines. A choice that is there and cannot be read counts as off, and so does one in a
+directory that this user may not look into. Nothing else here may stop a send: what cannot be written is not
+remembered, and that is all.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional, Tuple
 
 from telemetry_client.assignments import last_values
 from telemetry_client.durable_file import write_durably
@@ -30,30 +31,40 @@ _MAX_STATE_FILE_BYTES = 64 * 1024
 
 
 class Choice(NamedTuple):
-    """A stored choice, where it is stored, and whether it is this user's own or the machine's."""
+    """A stored choice and where it is stored.
+
+    is_own: whether it is from the state directory in use; an "on" from elsewhere does not count.
+    """
 
     is_on: bool
     chosen_at: int
     origin: str
     is_own: bool
+    is_readable: bool = True
 
 
 def state_directory(machine: Machine, given: str = "") -> str:
     """As given, TELEMETRY_STATE_DIR, the machine's for root, else the user's; empty without a home."""
-    environ = machine.environ
-    stated = given or environ.get("TELEMETRY_STATE_DIR", "")
+    stated = given or machine.environ.get("TELEMETRY_STATE_DIR", "")
     if stated:
         return os.path.abspath(stated)
+    return next(iter(default_directories(machine)), "")
+
+
+def default_directories(machine: Machine) -> Tuple[str, ...]:
+    """Where this user's choice is looked for whatever a sender's own directory is; the usual one first.
+
+    XDG_STATE_HOME adds a place and takes none away: a service has not got the variables of a login shell.
+    """
     if machine.is_root:
-        return machine.path(SYSTEM_DIRECTORY)
-    base = environ.get("XDG_STATE_HOME", "")
-    if os.path.isabs(base):
-        return os.path.join(base, "telemetry-client")
+        return (machine.path(SYSTEM_DIRECTORY),)
+    bases = [machine.environ.get("XDG_STATE_HOME", "")]
     if machine.system == "win32":
-        local = environ.get("LOCALAPPDATA", "")
-        return os.path.join(local, "telemetry-client") if local else ""
-    home = environ.get("HOME", "")
-    return os.path.join(home, ".local", "state", "telemetry-client") if os.path.isabs(home) else ""
+        bases.append(machine.environ.get("LOCALAPPDATA", ""))
+    else:
+        homes = (home for home in (machine.environ.get("HOME", ""), machine.home) if os.path.isabs(home))
+        bases.append(os.path.join(next(homes, ""), ".local", "state"))
+    return tuple(os.path.join(base, "telemetry-client") for base in bases if os.path.isabs(base))
 
 
 class State:
@@ -68,8 +79,13 @@ class State:
 
     def choice(self, *, is_own: bool = True) -> Optional[Choice]:
         """The stored choice; None where nobody has chosen."""
-        if not self.directory or not os.path.lexists(self.path("consent")):
+        try:
+            # Not os.path.exists: it calls a root's "off" missing that this user may not see.
+            os.lstat(self.path("consent"))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
+        except OSError:
+            return Choice(False, 0, self.path("consent"), is_own, is_readable=False)
         values = self._read("consent")
         is_on = values.get("choice") == "on"
         return Choice(is_on, _seconds(values.get("chosen_at", "")), self.path("consent"), is_own)
@@ -77,6 +93,10 @@ class State:
     def choose(self, *, is_on: bool, now: float) -> None:
         """Stores the choice. Raises OSError where it cannot: a person must know that it did not hold."""
         self._write("consent", f"choice = {'on' if is_on else 'off'}\nchosen_at = {int(now)}\n", 0o644)
+
+    def forget_choice(self) -> None:
+        """Back to nobody having chosen here. Raises OSError where the choice stays."""
+        os.unlink(self.path("consent"))
 
     def notice_was_shown(self) -> bool:
         """Whether the notice came before, on this machine or for this user."""
@@ -118,7 +138,10 @@ class State:
     def _write(self, name: str, text: str, mode: int) -> None:
         if not self.directory:
             raise FileNotFoundError("there is no home directory to keep the state in")
-        os.makedirs(self.directory, mode=0o755, exist_ok=True)
+        if not os.path.isdir(self.directory):
+            os.makedirs(self.directory, exist_ok=True)
+            # Whatever the umask: root's "off" is for everybody to see. What is private has its own mode.
+            os.chmod(self.directory, 0o755)  # noqa: S103 - what lies in it is not secret
         write_durably(self.path(name), text.encode("utf-8"), mode)
 
     def _try_write(self, name: str, text: str, mode: int) -> bool:
