@@ -49,9 +49,9 @@ def release(
         today: the date to write down.
         complete: whether every spool had loaded past the period's days.
     """
-    if _is_released(engine, period):
+    if _is_in("public.releases", engine, period):
         return
-    if not _has_cells(engine, period):
+    if not _is_in("public.cells", engine, period):
         _publish_cells(engine, menu, profile, period, secret)
     row = [
         *(period.grain, period.start, today, menu.fingerprint, profile, menu.k, complete),
@@ -74,21 +74,12 @@ def _publish_cells(engine: Engine, menu: Menu, profile: str, period: Period, sec
 
 def is_begun(engine: Engine, period: Period) -> bool:
     """Whether anything of `period` is out already, so that what it was computed from may not change."""
-    return _is_released(engine, period) or _has_cells(engine, period)
+    return _is_in("public.releases", engine, period) or _is_in("public.cells", engine, period)
 
 
-def _is_released(engine: Engine, period: Period) -> bool:
+def _is_in(table: str, engine: Engine, period: Period) -> bool:
     found = engine.rows(
-        "SELECT 1 FROM public.releases WHERE grain = {grain:String} AND period = {start:Date} LIMIT 1",
-        grain=period.grain,
-        start=period.start,
-    )
-    return bool(found)
-
-
-def _has_cells(engine: Engine, period: Period) -> bool:
-    found = engine.rows(
-        "SELECT 1 FROM public.cells WHERE grain = {grain:String} AND period = {start:Date} LIMIT 1",
+        f"SELECT 1 FROM {table} WHERE grain = {{grain:String}} AND period = {{start:Date}} LIMIT 1",
         grain=period.grain,
         start=period.start,
     )

@@ -15,6 +15,7 @@ import pytest
 
 import telemetry_client
 from telemetry_client.machine import Machine
+from tests.machine_choice import skip_where_the_machine_says_off
 
 if TYPE_CHECKING:
     import socket
@@ -167,4 +168,5 @@ class Cli:
 
 @pytest.fixture
 def cli(root: Path, tmp_path: Path) -> Cli:
+    skip_where_the_machine_says_off()
     return Cli(root, tmp_path / "state")

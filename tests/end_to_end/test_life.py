@@ -27,6 +27,7 @@ from collector.settings import Settings
 from collector.store.engine import open_embedded
 from collector.storeroom import open_store
 from tests.conftest import BIN, Server, children, collector, running, start_server
+from tests.machine_choice import skip_where_the_machine_says_off
 from tests.sample_days import row
 
 BOOT = "/v1/reports/image-boot/1"
@@ -46,6 +47,7 @@ def send_with_client(home: Path, server: Server, version: str) -> str:
 
 def test_real_report_becomes_a_published_number(tmp_path: Path) -> None:
     """Client -> server -> store -> publish -> usage; the day is closed as tomorrow would close it."""
+    skip_where_the_machine_says_off()
     with running(tmp_path / "data") as server:
         assert "accepted" not in send_with_client(tmp_path, server, "6.4.2-0")  # nobody said yes
         assert client(tmp_path, "on").returncode == 0

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
 import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,17 @@ def line(day=DAY) -> bytes:
 
 def writer(directory: Path, *, seal_after_bytes: int = 1 << 20, reserve_percent: float = 0) -> SegmentWriter:
     return SegmentWriter(directory / "w0", seal_after_bytes=seal_after_bytes, reserve_percent=reserve_percent)
+
+
+@contextlib.contextmanager
+def files_no_longer_than(n: int) -> Iterator[None]:
+    """The kernel writes up to the limit and refuses the rest, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def rows_in(directory: Path, stage: str) -> list[bytes]:
@@ -79,13 +92,8 @@ def test_short_write_is_cut_off_and_answered_as_a_full_disk(tmp_path: Path) -> N
     spool = writer(tmp_path)
     kept = line()
     spool.append(DAY, kept)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) + 10, hard))
-    try:
-        with pytest.raises(SpoolError) as caught:
-            spool.append(DAY, line())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_no_longer_than(len(kept) + 10), pytest.raises(SpoolError) as caught:
+        spool.append(DAY, line())
     assert caught.value.outcome is Outcome.SPOOL_FULL
     assert rows_in(tmp_path, OPEN) == [kept]
     after = line()
@@ -117,19 +125,14 @@ def test_tail_that_could_not_be_cut_is_never_sealed(tmp_path: Path, monkeypatch)
     spool = writer(tmp_path)
     kept = line()
     spool.append(DAY, kept)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fail(_descriptor: int, _length: int) -> None:
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "ftruncate", fail)  # the kernel's answer, not our code, is replaced
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) + 10, hard))
-        try:
-            with pytest.raises(SpoolError) as caught:
-                spool.append(DAY, line())
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with files_no_longer_than(len(kept) + 10), pytest.raises(SpoolError) as caught:
+            spool.append(DAY, line())
         assert caught.value.outcome is Outcome.UNAVAILABLE
         assert rows_in(tmp_path, SEALED) == []
     spool.seal()
