@@ -135,6 +135,8 @@ class Supervisor:
                 log.error("process_not_started", child=child.name, error=type(error).__name__)
                 await self._pause(backoff)
                 continue
+            if self._stop.is_set() and child.process.stdin is not None:
+                child.process.stdin.close()  # asked to stop while it was being started
             watching = asyncio.create_task(_watch_ready(child))
             started = asyncio.get_running_loop().time()
             code = await child.process.wait()
