@@ -57,9 +57,10 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
             ),
         ]
         child.say_ready()
+        loaded_once = asyncio.Event()
         tasks = [
-            asyncio.create_task(_load(room, stop)),
-            asyncio.create_task(_publish(room, publishing, stop)),
+            asyncio.create_task(_load(room, stop, loaded_once)),
+            asyncio.create_task(_publish(room, publishing, stop, loaded_once)),
         ]
         await stop.wait()
         await asyncio.gather(*tasks)
@@ -83,7 +84,7 @@ def closable_through(settings: Settings, now: dt.datetime, through: dt.date, roo
     return last
 
 
-async def _load(room: StoreRoom, stop: asyncio.Event) -> None:
+async def _load(room: StoreRoom, stop: asyncio.Event, loaded_once: asyncio.Event) -> None:
     """Loads sealed segments; after a failure waits longer each time."""
     backoff = 0.0
     while True:
@@ -94,13 +95,15 @@ async def _load(room: StoreRoom, stop: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             backoff = min(max(1.0, backoff * 2), _LONGEST_BACKOFF_SECONDS)
             log.error("load_failed", **_facts(error), retry_in_seconds=backoff)
+        loaded_once.set()
         if stopping:
             return
         await _pause(stop, backoff or room.settings.load_every_seconds)
 
 
-async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Event) -> None:
+async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Event, loaded_once: asyncio.Event) -> None:
     """Publishes what is due; a failure is logged and tried again."""
+    await loaded_once.wait()  # after days of downtime the spool comes first
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
         through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)

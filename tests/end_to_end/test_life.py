@@ -209,15 +209,35 @@ def test_commands_beside_a_running_server(tmp_path: Path) -> None:
         assert "already holds reports" in other.stderr
 
 
+def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
+    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
+    data = tmp_path / "data"
+    rows = b"".join(json.dumps(row(day), default=str).encode() + b"\n" for _ in range(500))
+    SegmentWriter(data / "spool" / "w0", seal_after_bytes=1 << 20, reserve_percent=0).append(day, rows)
+    with running(data) as server:
+        deadline = time.monotonic() + 30
+        while (server.status()["last_closed"] or "") < str(day):
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        options = ["--product", "wordpress", "--grain", "day", "--from", str(day), "--format", "json"]
+        (cell,) = json.loads(collector("usage", "--data", str(data), *options).stdout)["cells"]
+        assert (cell["period"], cell["error"]) == (str(day), 10)
+        assert abs(cell["value"] - 500) <= 50
+        with urllib.request.urlopen(f"{server.reports}/v1/usage?product=wordpress&grain=day&from={day}") as response:
+            assert json.load(response)["cells"] == [cell]
+
+
 def test_asked_to_publish_a_running_server_waits_for_its_spools(tmp_path: Path) -> None:
     """Yesterday's reports are still in an open segment: publishing now would leave them out for good."""
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     data = tmp_path / "data"
     rows = b"".join(json.dumps(row(yesterday), default=str).encode() + b"\n" for _ in range(100))
     SegmentWriter(data / "spool" / "w7", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
-    with running(data) as server:  # seals what the worker w7, which is no more, left open
-        server.wait_until_loaded()
-        SegmentWriter(data / "spool" / "w7", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
+    with running(data) as server:
+        SegmentWriter(data / "spool" / "w8", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
+        SegmentWriter(data / "spool" / "w7", seal_after_bytes=1, reserve_percent=0).append(yesterday, rows)
+        while server.status()["loaded"] < 100:
+            time.sleep(0.1)
         answer = collector("publish", "--data", str(data))
         assert f"still open: {yesterday}" in answer.stdout
         assert "released" not in answer.stdout
