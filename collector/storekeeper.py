@@ -23,6 +23,7 @@ from collector.layout import layout
 from collector.metrics import PUBLISH_FAILURES
 from collector.publish.publisher import NotOverError, last_closed
 from collector.reports import server as reports
+from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
 from collector.store.engine import EngineError
 from collector.store.migrate import NewerDatabaseError
 from collector.storeroom import StoreRoom, open_store
@@ -104,8 +105,14 @@ async def _load(room: StoreRoom, stop: asyncio.Event, loaded_once: asyncio.Event
 async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Event, loaded_once: asyncio.Event) -> None:
     """Publishes what is due; a failure is logged and tried again."""
     await loaded_once.wait()  # after days of downtime the spool comes first
+    clock = Steadiness()
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
+        if not clock.is_steady(now.timestamp(), seconds_since_boot()):
+            PUBLISH_FAILURES.inc()
+            log.error("clock_jumped", closing_waits_seconds=TRUSTED_AGAIN_AFTER_SECONDS)
+            await _pause(stop, _PUBLISH_EVERY_SECONDS)
+            continue
         through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)
         try:
             async with publishing:

@@ -15,6 +15,7 @@ from collector.cli.open import NoServerError, ask, open_room
 from collector.cli.options import with_settings
 
 if TYPE_CHECKING:
+    from collector.reports.usage import Question
     from collector.settings import Settings
 
 
@@ -52,10 +53,15 @@ def command(settings: Settings, form: str, top: int, **asked: str | None) -> Non
     """
     names = {"first": "from", "last": "to"}
     parameters = {names.get(name, name): value for name, value in asked.items() if value}
+    from collector.reports.usage import UsageError, read_question
+
     try:
+        question = read_question(parameters)
         answer = ask(settings, "GET", "/v1/usage", parameters)
+    except UsageError as error:
+        fail(str(error))
     except NoServerError:
-        answer = _answer_here(settings, parameters)
+        answer = _answer_here(settings, question)
     if form == "json":
         click.echo(json.dumps(answer, indent=2))
     elif form == "csv":
@@ -69,11 +75,10 @@ def command(settings: Settings, form: str, top: int, **asked: str | None) -> Non
     _hint(settings, asked["product"])
 
 
-def _answer_here(settings: Settings, parameters: dict[str, str]) -> dict[str, Any]:
-    from collector.reports.usage import UsageError, read_question, usage
+def _answer_here(settings: Settings, question: Question) -> dict[str, Any]:
+    from collector.reports.usage import UsageError, usage
 
     try:
-        question = read_question(parameters)
         with open_room(settings) as room:
             return usage(room.released, room.publisher.menu, question, simulated=room.paths.simulated.exists())
     except UsageError as error:

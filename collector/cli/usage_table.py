@@ -25,10 +25,10 @@ _PIPED_WIDTH = 120
 def show(answer: dict[str, Any], product: str | None, top: int) -> None:
     """Prints an answer of `collector.reports.usage` on standard output."""
     if sys.stdout.isatty():
-        _print(Console(highlight=False), answer, product, top)
+        _print(Console(highlight=False, markup=False), answer, product, top)
         return
     text = io.StringIO()
-    _print(Console(file=text, width=_PIPED_WIDTH, no_color=True, highlight=False), answer, product, top)
+    _print(Console(file=text, width=_PIPED_WIDTH, no_color=True, highlight=False, markup=False), answer, product, top)
     for line in text.getvalue().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
 
@@ -50,7 +50,10 @@ def _print(console: Console, answer: dict[str, Any], product: str | None, top: i
         console.print(line)
     largest = max((cell["value"] for cell in answer["cells"]), default=0)
     for period, cells in groupby(answer["cells"], key=lambda cell: cell["period"]):
-        console.print(_table(console.width, answer, period_name(answer["grain"], period), list(cells), top, largest))
+        title = period_name(answer["grain"], period)
+        if period in answer["incomplete"]:
+            title += ", incomplete: not all of its days or reports are in it"
+        console.print(_table(console.width, answer, title, list(cells), top, largest))
     for note in [*answer["notes"], *_newer(answer)]:
         console.print(note, style="dim")
 

@@ -36,15 +36,15 @@ class _Handler(RequestHandler):
         self,
         request: BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,  # noqa: ARG002 - the signature is the library's
-        message: str | None = None,  # noqa: ARG002
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - the signature is the library's
     ) -> web.StreamResponse:
         """The answer to a request that could not be parsed; ends the connection."""
-        if request.writer.output_size > 0:
+        if self._manager is None or isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionError
         outcome = outcome_of(status)
         REPORTS.labels("none", outcome.value).inc()
-        response = answer(outcome, None, self._manager.documentation_url)  # type: ignore[union-attr]
+        response = answer(outcome, None, self._manager.documentation_url)  # type: ignore[attr-defined]
         response.force_close()
         return response
 

@@ -59,6 +59,7 @@ class Segment:
             sync_directory(self._path.parent)
         except OSError:
             os.close(self._descriptor)
+            self._path.unlink()  # an empty file left here would hold up the closing of its day
             raise
 
     def append(self, rows: bytes) -> None:

@@ -66,6 +66,21 @@ class Released:
         )
         return [Cell(period, dict(zip(columns, held, strict=True)), v, e) for period, *held, v, e in rows]
 
+    def incomplete(self, grain: Grain) -> set[dt.date]:
+        """First days of released periods that lack something.
+
+        Closed before every spool had loaded, or begun before the first day there is.
+        """
+        rows = self.__engine.rows(
+            """
+            SELECT DISTINCT period FROM public.releases
+            WHERE grain = {grain:String}
+              AND (NOT complete OR period < (SELECT min(period) FROM public.releases WHERE grain = 'day'))
+            """,
+            grain=grain,
+        )
+        return {period for (period,) in rows}
+
     def periods(self, grain: Grain) -> list[dt.date]:
         """First days of the released periods of a grain, oldest first."""
         rows = self.__engine.rows(

@@ -24,6 +24,9 @@ WHO = "Only machines that may report, and do, are counted; the error says nothin
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
 
 
+_LONGEST_VALUE = 200
+
+
 class UsageError(Exception):
     """A question that cannot be answered; the text says what can be asked."""
 
@@ -58,6 +61,8 @@ def read_question(parameters: Mapping[str, str]) -> Question:
     known = {"product", "by", "measure", "grain", "from", "to"}
     if unknown := sorted(parameters.keys() - known):
         raise UsageError(f"no such parameter: {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+    if any(len(value) > _LONGEST_VALUE for value in parameters.values()):
+        raise UsageError(f"no parameter has more than {_LONGEST_VALUE} characters")
     return Question(
         product=parameters.get("product") or None,
         fields=tuple(f.strip() for f in parameters.get("by", "").split(",") if f.strip()),
@@ -73,9 +78,9 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
 
     Returns:
         `measure`, `means` (the measure in words), `grain`, `fields`, `periods` (the released ones asked
-        about), `cells`: for each cell `period`, the fields' values, `value` and `error` (95 %); `available`:
-        first and last released period of each grain of this table; `notes`; `simulated`: whether the reports
-        were made up.
+        about), `incomplete` (those of them that lack days or reports), `cells`: for each cell `period`, the
+        fields' values, `value` and `error` (95 %); `available`: first and last released period of each grain
+        of this table; `notes`; `simulated`: whether the reports were made up.
 
     Raises:
         UsageError: not on the menu, or nothing is released yet.
@@ -102,6 +107,7 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
         "grain": grain,
         "fields": ["product", *fields],
         "periods": [p.isoformat() for p in periods if first <= p <= last],
+        "incomplete": sorted(p.isoformat() for p in released.incomplete(grain) if first <= p <= last),
         "cells": [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells],
         "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g, p in available.items()},
         "notes": _notes(menu, measure),

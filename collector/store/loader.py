@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = structlog.get_logger()
+# More than this in one pass is no bad segment but an engine or a disk that is gone.
+_MOST_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,26 @@ class Loader:
             How many rows were loaded.
 
         Raises:
-            EngineError: the engine failed in a way that may pass; the rest waits.
+            EngineError, OSError: something failed in a way that may pass; what failed waits.
         """
         with self._one_at_a_time:
             waiting = list(segments(self._spool, SEALED))
             WAITING_SEGMENTS.set(len(waiting))
-            return sum(self.load(path) for path in waiting)
+            return self._load_all(waiting)
+
+    def _load_all(self, paths: list[Path]) -> int:
+        """Loads what can be loaded; one bad segment does not hold up the rest, an outage ends the pass."""
+        loaded, failures = 0, list[EngineError | OSError]()
+        for path in paths:
+            try:
+                loaded += self.load(path)
+            except (EngineError, OSError) as error:
+                failures.append(error)
+                if len(failures) >= _MOST_FAILURES:
+                    break
+        if failures:
+            raise failures[0]
+        return loaded
 
     def load(self, path: Path) -> int:
         """Loads one segment and deletes it.

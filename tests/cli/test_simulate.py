@@ -114,6 +114,13 @@ def test_mistyped_product_is_pointed_out_beside_the_answer(simulated: Path) -> N
     assert "No value is shown" in result.stdout
 
 
+@pytest.mark.parametrize(("product", "said"), [("[/x]", "[/x]: boots"), ("x" * 9000, "no parameter has more than 200")])
+def test_odd_product_names_are_only_names(simulated: Path, product: str, said: str) -> None:
+    result = collector("usage", "--data", str(simulated / "data"), "--product", product, check=False)
+    assert said in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_time_without_releases_names_the_time_with_them(simulated: Path) -> None:
     options = ["--grain", "day", "--from", "2020-01-01", "--to", "2020-01-02"]
     result = collector("usage", "--data", str(simulated / "data"), *options)

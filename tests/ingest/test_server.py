@@ -148,6 +148,16 @@ def test_expect_header(server: Server, expect: str) -> None:
     assert (b"202 Accepted" if expect == "100-continue" else b"400 Bad Request") in answer
 
 
+def test_client_that_goes_away_in_the_middle_is_no_fault_of_the_server(server: Server) -> None:
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    head = f"POST {BOOT} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nContent-Length: 200\r\n\r\n{{"
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(head.encode())
+    assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
+    assert server.metric('telemetry_reports_total{outcome="internal",report="none"}') == 0
+    assert "AttributeError" not in server.log.read_text()
+
+
 def test_wrong_method_names_the_right_one(server: Server) -> None:
     status, answer, headers = send(server, BOOT, None, method="GET")
     assert (status, headers["Allow"]) == (405, "POST")

@@ -88,6 +88,17 @@ def test_without_a_grain_the_finest_that_shows_half_of_the_reports_is_taken(
     assert ask(engine, configuration, product="wordpress")["grain"] == "day"
 
 
+def test_first_period_that_began_before_the_first_day_is_marked_incomplete(
+    engine: Engine, configuration: Configuration
+) -> None:
+    receive(engine, [row(DAY + 2 * ONE + n * ONE) for n in range(12) for _ in range(60)])
+    Publisher(engine, configuration.menu, "standard", 10, lambda _: True).publish(DAY + 14 * ONE, DAY + 13 * ONE)
+    weeks = ask(engine, configuration, grain="week", from_="2026-09-01")
+    assert weeks["periods"] == ["2026-09-14", "2026-09-21"]
+    assert weeks["incomplete"] == ["2026-09-14"]
+    assert ask(engine, configuration, grain="day", from_="2026-09-01")["incomplete"] == []
+
+
 def test_hostile_values_are_only_values(published: Engine, configuration: Configuration) -> None:
     for product in ("' OR 1=1 --", "{product:String}", "wordpress\x00", "%"):
         assert ask(published, configuration, product=product)["cells"] == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -103,6 +104,23 @@ def test_two_at_once_load_each_segment_once(tmp_path: Path, engine: Engine, load
         loaded = list(threads.map(lambda _: loader.load_sealed(), range(2)))
     assert sum(loaded) == 30
     assert stored(engine) == loaded_rows(engine) == 30
+
+
+def test_segment_that_cannot_be_read_does_not_hold_up_the_rest(tmp_path: Path, engine: Engine, loader: Loader) -> None:
+    spool(tmp_path, row(DAY + ONE))
+    (tmp_path / "spool" / "w0" / SEALED / f"{DAY}.bad-000000.ndjson").mkdir()
+    with pytest.raises(IsADirectoryError):
+        loader.load_sealed()
+    assert stored(engine) == 1
+
+
+@pytest.mark.parametrize("day", [dt.date(1970, 1, 2), dt.date(2024, 1, 1)])
+def test_rows_of_a_clock_that_is_far_behind_are_kept(
+    tmp_path: Path, engine: Engine, loader: Loader, day: dt.date
+) -> None:
+    spool(tmp_path, row(day))
+    assert loader.load_sealed() == 1
+    assert stored(engine) == 1
 
 
 def test_files_of_somebody_else_are_left_alone(tmp_path: Path, loader: Loader) -> None:

@@ -85,7 +85,7 @@ class _Reader:
         # Told as it lies on the disk, so that an image's file and this machine's own are not mixed up.
         shown = machine.path(path)
         if text is None:
-            if machine.exists(path):
+            if machine.may_exist(path):
                 self.problems.append(f"{shown} cannot be read")
             return
         for number, key, value in read_assignments(text):

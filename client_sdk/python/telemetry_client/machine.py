@@ -52,11 +52,28 @@ class Machine:
         """Whether there is something at this path."""
         return os.path.lexists(self.path(absolute))
 
+    def may_exist(self, absolute: str) -> bool:
+        """The same, and True where this user may not look: what forbids must not be overlooked."""
+        try:
+            os.lstat(self.path(absolute))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    def leads_outside(self, path: str) -> bool:
+        """Whether links take `path` out of a root that is another tree: an image must not reach its host."""
+        if not self.host:
+            return False
+        inside = os.path.realpath(self.root)
+        return os.path.commonpath([inside, os.path.realpath(path)]) != inside
+
     def read(self, absolute: str) -> Optional[str]:
         """The text at this path, at most 1 MiB of it; None where it is missing or cannot be read."""
         try:
             # A FIFO or device in the place of a file would block for ever.
-            if not os.path.isfile(self.path(absolute)):
+            if not os.path.isfile(self.path(absolute)) or self.leads_outside(self.path(absolute)):
                 return None
             with open(self.path(absolute), "rb") as file:
                 return file.read(MAX_FILE_BYTES).decode("utf-8", errors="replace")

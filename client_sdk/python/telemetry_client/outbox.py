@@ -28,6 +28,7 @@ MAX_REPORTS = 16
 MAX_AGE_SECONDS = 7 * 24 * 3600
 _FORMAT = 1
 _NAME = re.compile(r"([0-9]{1,12})-[0-9a-f-]{36}\.json")
+_MAX_ENTRY_BYTES = 64 * 1024
 _ABANDONED_SECONDS = 3600
 
 
@@ -55,6 +56,8 @@ class Outbox:
         report_id = next(e.fact.value for e in report.entries if e.permit.name == "report_id")
         name = f"{int(now):010d}-{report_id}.json"
         try:
+            if os.path.islink(self.directory):
+                return ""  # its mode is not ours to change, wherever it leads
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
             os.chmod(self.directory, 0o700)
             write_durably(os.path.join(self.directory, name), json.dumps(entry).encode("ascii"), 0o600)
@@ -111,8 +114,10 @@ class Outbox:
 
     def _read(self, name: str, permits: Permits) -> Optional[Waiting]:
         try:
+            if not os.path.isfile(os.path.join(self.directory, name)):
+                return None  # a FIFO would block for ever
             with open(os.path.join(self.directory, name), "rb") as file:
-                entry = json.loads(file.read().decode("ascii"))
+                entry = json.loads(file.read(_MAX_ENTRY_BYTES).decode("ascii"))
             body, report_id = entry["body"], entry["report"]
             if entry["format"] != _FORMAT or permits.problem_with(report_id, json.loads(body)) is not None:
                 return None

@@ -18,7 +18,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional, Tuple
 
-from telemetry_client.assignments import last_values
+from telemetry_client.assignments import last_values, read_assignments
 from telemetry_client.durable_file import write_durably
 from telemetry_client.version import CLIENT_VERSION
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SYSTEM_DIRECTORY = "/var/lib/telemetry-client"
 MAX_WAIT_SECONDS = 24 * 3600
 _MAX_STATE_FILE_BYTES = 64 * 1024
+_MOST_DIGITS = 12
 
 
 class Choice(NamedTuple):
@@ -57,7 +58,8 @@ def default_directories(machine: Machine) -> Tuple[str, ...]:
     XDG_STATE_HOME adds a place and takes none away: a service has not got the variables of a login shell.
     """
     if machine.is_root:
-        return (machine.path(SYSTEM_DIRECTORY),)
+        system = machine.path(SYSTEM_DIRECTORY)
+        return () if machine.leads_outside(system) else (system,)
     bases = [machine.environ.get("XDG_STATE_HOME", "")]
     if machine.system == "win32":
         bases.append(machine.environ.get("LOCALAPPDATA", ""))
@@ -86,8 +88,11 @@ class State:
             return None
         except OSError:
             return Choice(False, 0, self.path("consent"), is_own, is_readable=False)
-        values = self._read("consent")
-        is_on = values.get("choice") == "on"
+        lines = list(read_assignments(self._text("consent")))
+        chosen = [line.value for line in lines if line.key == "choice"]
+        # One line that is broken or says off is enough for off.
+        is_on = bool(chosen) and all(line.key for line in lines) and all(value == "on" for value in chosen)
+        values = {line.key: line.value for line in lines}
         return Choice(is_on, _seconds(values.get("chosen_at", "")), self.path("consent"), is_own)
 
     def choose(self, *, is_on: bool, now: float) -> None:
@@ -129,11 +134,17 @@ class State:
         self._try_write("not-before", f"url = {shlex.quote(url)}\nnot_before = {until}\n", 0o600)
 
     def _read(self, name: str) -> Mapping[str, str]:
+        return last_values(self._text(name))
+
+    def _text(self, name: str) -> str:
         try:
+            # A FIFO in the place of a file would block for ever.
+            if not os.path.isfile(self.path(name)):
+                return ""
             with open(self.path(name), "rb") as file:
-                return last_values(file.read(_MAX_STATE_FILE_BYTES).decode("utf-8", errors="replace"))
+                return file.read(_MAX_STATE_FILE_BYTES).decode("utf-8", errors="replace")
         except OSError:
-            return {}
+            return ""
 
     def _write(self, name: str, text: str, mode: int) -> None:
         if not self.directory:
@@ -152,4 +163,4 @@ class State:
 
 
 def _seconds(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0

@@ -1,6 +1,7 @@
 -- What was received and not yet closed. One row a report; a retried report has the same report_id, and
 -- report_id alone orders the table: a field blanked between two tries must not make two rows.
--- fsync settings: the spool forgets a segment once the insert returns.
+-- fsync settings: the spool forgets a segment once the insert returns. No TTL: it would drop rows of a clock
+-- that is far behind while they are inserted; the closing of days empties this table.
 CREATE TABLE IF NOT EXISTS private.reports
 (
     report_id UUID,
@@ -18,7 +19,6 @@ CREATE TABLE IF NOT EXISTS private.reports
 ENGINE = ReplacingMergeTree
 PARTITION BY received_on
 ORDER BY report_id
-TTL received_on + INTERVAL 400 DAY
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- De-duplicated reports on the day they count in. `keyed` stays when a licence leaves the measure.
