@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 from collector.configuration import Configuration, read_configuration
@@ -80,8 +79,3 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "tables": len(configuration.menu.tables),
         "examples": len(list(examples())),
     }
-
-
-def as_json(found: list[str]) -> str:
-    """The problems as JSON."""
-    return json.dumps({"problems": found})

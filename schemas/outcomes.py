@@ -55,8 +55,3 @@ class Outcome(Enum):
     INTERNAL = "internal", 500, "The server failed; try again later."
     UNAVAILABLE = "unavailable", 503, "The report could not be written to disk; try again later."
     SPOOL_FULL = "spool_full", 507, "The disk is full or nearly so; try again later."
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether a report with this outcome is on disk."""
-        return self is Outcome.ACCEPTED

@@ -19,7 +19,6 @@ SHIPPED_POLICY = Path(__file__).parent / "policy.toml"
 
 Source = Literal["vm", "cloud", "container", "installbuilder"]
 IMAGE_SOURCES: tuple[Source, ...] = ("vm", "cloud", "container")
-SOURCES: tuple[Source, ...] = (*IMAGE_SOURCES, "installbuilder")
 
 
 class _Entry(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def command(config: Path | None, form: str, **files: str | None) -> None:
         os.environ.update(own)
     found += check.problems(settings)
     if form == "json":
-        click.echo(check.as_json(found))
+        click.echo(json.dumps({"problems": found}))
     elif found:
         for problem in found:
             click.echo(problem)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from schemas.outcomes import Outcome
 
-_STORED = {Outcome.ACCEPTED, Outcome.VALID}
+_GOOD = {Outcome.ACCEPTED, Outcome.VALID}
 _TRY_AGAIN = (Outcome.INTERNAL, Outcome.UNAVAILABLE, Outcome.SPOOL_FULL)
 RETRY_AFTER_SECONDS = 300
 
@@ -18,7 +18,7 @@ RETRY_AFTER_SECONDS = 300
 def describe(outcome: Outcome, field: str | None, documentation_url: str) -> dict[str, str]:
     """The answer's content for one report."""
     answer = {"outcome": outcome.value}
-    if outcome in _STORED:
+    if outcome in _GOOD:
         return answer
     if field is not None:
         answer["field"] = field

@@ -21,6 +21,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from collector.metrics import LICENCES_LEFT_OUT
+from collector.publish.measures import NO_LICENCE
 from collector.publish.periods import ONE_DAY
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 REMEMBERED_DAYS = 14
 # A bucket's set of remembered ids stays near 100 MB.
 _IDS_PER_BUCKET = 2_000_000
-_NIL = "toUUID('00000000-0000-0000-0000-000000000000')"
 _COUNTED = (
     "counted_on, report_id, report, source, product, product_version, version_line, os_version, "
     "instance_type, language, keyed, licence"
@@ -49,7 +49,7 @@ def close_day(engine: Engine, day: dt.date) -> None:
         _count_bucket(engine, claimed, day, bucket, buckets)
     # A pseudonym is comparable within its quarter only.
     left_out = engine.rows(
-        f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {_NIL}",
+        f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {NO_LICENCE}",
         day=day,
     )
     LICENCES_LEFT_OUT.inc(int(left_out[0][0]))
@@ -95,8 +95,8 @@ def _count_bucket(engine: Engine, claimed: str, day: dt.date, bucket: int, bucke
         f"""
         INSERT INTO private.counted ({_COUNTED})
         SELECT {{day:Date}}, report_id, report, source, product, product_version, version_line, os_version,
-               instance_type, language, licence != {_NIL},
-               if(toStartOfQuarter(received_on) = toStartOfQuarter({{day:Date}}), licence, {_NIL})
+               instance_type, language, licence != {NO_LICENCE},
+               if(toStartOfQuarter(received_on) = toStartOfQuarter({{day:Date}}), licence, {NO_LICENCE})
         FROM {claimed} FINAL
         WHERE {in_bucket} AND report_id NOT IN (
             SELECT report_id FROM private.counted

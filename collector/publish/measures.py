@@ -21,7 +21,8 @@ FIELDS: Mapping[str, str] = {
     "instance_type": "instance_type",
     "language": "language",
 }
-_NIL = "toUUID('00000000-0000-0000-0000-000000000000')"
+# A row without a licence, or with one that left the measure, in SQL.
+NO_LICENCE = "toUUID('00000000-0000-0000-0000-000000000000')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ MEASURES: Mapping[str, Measure] = {
         ),
         Measure(
             "licences",
-            f"startsWith(report, 'installbuilder-run/') AND licence != {_NIL}",
+            f"startsWith(report, 'installbuilder-run/') AND licence != {NO_LICENCE}",
             True,
             ("installbuilder",),
             "distinct licences that ran InstallBuilder in the month",

@@ -24,7 +24,6 @@ _CODE = re.compile(r"Code: (\d+)\.")
 # The row or the file itself is at fault: trying again cannot help.
 # 6, 27, 38, 41, 53, 69, 70, 72, 117, 130, 131, 376: cannot parse or convert; 636: cannot detect structure.
 PARSE_CODES = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 130, 131, 376, 636})
-UNKNOWN_TABLE = 60
 
 
 class EngineError(Exception):

@@ -209,11 +209,16 @@ def test_commands_beside_a_running_server(tmp_path: Path) -> None:
         assert "already holds reports" in other.stderr
 
 
+def spool(data: Path, worker: str, day: dt.date, n: int, *, seal_after_bytes: int = 1 << 20) -> None:
+    """Leaves `n` rows in a worker's spool, as a worker that is gone would; open unless they fill a segment."""
+    rows = b"".join(json.dumps(row(day), default=str).encode() + b"\n" for _ in range(n))
+    SegmentWriter(data / "spool" / worker, seal_after_bytes=seal_after_bytes, reserve_percent=0).append(day, rows)
+
+
 def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
     day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
     data = tmp_path / "data"
-    rows = b"".join(json.dumps(row(day), default=str).encode() + b"\n" for _ in range(500))
-    SegmentWriter(data / "spool" / "w0", seal_after_bytes=1 << 20, reserve_percent=0).append(day, rows)
+    spool(data, "w0", day, 500)
     with running(data) as server:
         deadline = time.monotonic() + 30
         while (server.status()["last_closed"] or "") < str(day):
@@ -231,11 +236,9 @@ def test_asked_to_publish_a_running_server_waits_for_its_spools(tmp_path: Path) 
     """Yesterday's reports are still in an open segment: publishing now would leave them out for good."""
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     data = tmp_path / "data"
-    rows = b"".join(json.dumps(row(yesterday), default=str).encode() + b"\n" for _ in range(100))
-    SegmentWriter(data / "spool" / "w7", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
     with running(data) as server:
-        SegmentWriter(data / "spool" / "w8", seal_after_bytes=1 << 20, reserve_percent=0).append(yesterday, rows)
-        SegmentWriter(data / "spool" / "w7", seal_after_bytes=1, reserve_percent=0).append(yesterday, rows)
+        spool(data, "w8", yesterday, 100)  # open before the first row is loaded, so that nothing may be closed
+        spool(data, "w7", yesterday, 100, seal_after_bytes=1)
         while server.status()["loaded"] < 100:
             time.sleep(0.1)
         answer = collector("publish", "--data", str(data))
