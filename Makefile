@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint bench schemas clean
+.PHONY: help setup run demo test test-crash test-outage test-abuse test-memory lint bench schemas clean
 
 help: ## what can be done
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-9s %s\n' "$$verb" "$$text"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-11s %s\n' "$$verb" "$$text"; done
 
 setup: $(READY) ## fill .venv with the project and its tools
 
@@ -31,15 +31,28 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 	$(BIN)/mypy
 	$(BIN)/vermin --no-tips --violations -t=3.8- client_sdk/python
 
-test: lint ## lint and every test, about six minutes
+test: lint ## lint and every test, about five minutes on two cores
 	$(BIN)/collector check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
+
+test-crash: $(READY) ## power cuts, full disks and 100 kills under load, about four minutes
+	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -s tests/crash
+
+test-outage: $(READY) ## 2,000 reports/s, and a minute (OUTAGE_SECONDS) without ClickHouse; needs npm
+	$(BIN)/python -m tests.outage.long_run
+
+test-abuse: $(READY) ## a minute (ABUSE_SECONDS) of everything a stranger can do, with live traffic beside it
+	ABUSE_SECONDS=$${ABUSE_SECONDS:-60} $(BIN)/python -m pytest -s tests/abuse/test_abuse.py
+
+test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPORTS) wait in its spool
+	$(BIN)/python -m tests.abuse.memory
 
 bench: $(READY) ## measure and print
 	$(BIN)/python -m tests.bench.bench
 
-schemas: $(READY) ## write schemas/published from the policy and the models
+schemas: $(READY) ## write schemas/published and deploy/REFERENCE.md from the code
 	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m collector.reference
 
 clean: ## remove .venv, demo data and caches
 	rm -rf $(VENV) demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from collector.configuration import Configuration, read_configuration
 from collector.ingest.validation import Accepted, Validator
+from collector.layout import Layout
 from schemas.catalogue import SHIPPED_CATALOGUE
 from schemas.examples import Example, examples
 from schemas.generate import ROOT, published_files
@@ -31,7 +32,8 @@ def problems(settings: Settings) -> list[str]:
         found += error.problems
     else:
         # The examples are about the shipped files; an operator's own may answer them otherwise.
-        if (settings.policy, settings.catalogue) == (SHIPPED_POLICY, SHIPPED_CATALOGUE):
+        added = Layout(settings.data.absolute()).added_products
+        if (settings.policy, settings.catalogue) == (SHIPPED_POLICY, SHIPPED_CATALOGUE) and not added.exists():
             found += _example_problems(configuration)
     return found + _drift()
 

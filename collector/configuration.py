@@ -1,10 +1,16 @@
-"""Everything an operator wrote, read and checked together: policy, catalogue, schemas and menu."""
+"""Everything an operator wrote, read and checked together: policy, catalogue, schemas and menu.
+
+The catalogue is the configured one and the products that were added while running, see added_products.py.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collector.layout import Layout
 from collector.publish.menu import Menu, load_menu
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.policy import Policy, load_policy
@@ -46,7 +52,8 @@ def read_configuration(settings: Settings) -> Configuration:
         problems.append(f"keep_after_release_days: rows would be kept {kept} days, the policy allows {allowed}")
     catalogue = menu = None
     try:
-        catalogue = load_catalogue(policy, settings.catalogue)
+        added = Layout(settings.data.absolute()).added_products
+        catalogue = load_catalogue(policy, settings.catalogue, added)
     except ConfigurationError as error:
         problems += error.problems
     try:
@@ -56,3 +63,46 @@ def read_configuration(settings: Settings) -> Configuration:
     if problems or catalogue is None or menu is None:
         raise ConfigurationError(problems)
     return Configuration(policy, catalogue, menu)
+
+
+def accept(paths: Layout, configuration: Configuration) -> None:
+    """Makes `configuration` what every process of `serve` works with from its next start on.
+
+    A process that is started again must not meet a file that is half written or was refused.
+    """
+    parts = {name: part.model_dump(mode="json", by_alias=True) for name, part in vars(configuration).items()}
+    temporary = paths.accepted.with_suffix(".new")
+    temporary.write_text(json.dumps(parts), encoding="utf-8")
+    temporary.replace(paths.accepted)
+
+
+def accepted(paths: Layout) -> Configuration:
+    """What the processes of `serve` work with.
+
+    Raises:
+        ConfigurationError: nothing was accepted yet.
+    """
+    try:
+        parts = {name: json.dumps(part) for name, part in json.loads(paths.accepted.read_bytes()).items()}
+        return Configuration(
+            policy=Policy.model_validate_json(parts["policy"]),
+            catalogue=Catalogue.model_validate_json(parts["catalogue"]),
+            menu=Menu.model_validate_json(parts["menu"]),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError([f"{paths.accepted}: cannot be used; restart `collector serve`"]) from error
+
+
+def fingerprint(configuration: Configuration) -> str:
+    """64 hex digits that change with any content of policy, catalogue or menu, and with nothing else."""
+    parts = (configuration.policy, configuration.catalogue, configuration.menu)
+    content = json.dumps([part.model_dump(mode="json", by_alias=True) for part in parts], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def in_use(paths: Layout) -> str | None:
+    """The fingerprint of what the running `serve` works with; None if none has said so."""
+    try:
+        return paths.configuration_mark.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -3,10 +3,14 @@
 <data>/lock                 held (flock) by whoever runs on this directory, `serve` or a command
 <data>/run/control.sock     the store process of a running `serve` answers local commands here
 <data>/run/metrics/         values of the processes' metrics; emptied at start
+<data>/run/accepted.json    policy, catalogue and menu that the processes of `serve` read at their start
+<data>/run/configuration    fingerprint of the configuration that every process of a running `serve` works with
 <data>/spool/<worker>/      rows on disk and not yet in the engine, see ingest/segment.py
-<data>/quarantine/          segments that the engine could not parse
+<data>/quarantine/          segments that the engine could not parse, see store/quarantine.py
+<data>/products.toml        products added by `collector products add`, see added_products.py
 <data>/secrets/             peppers, see ingest/pseudonyms.py
-<data>/engine/              the embedded engine
+<data>/engine/              the embedded engine; for a server, the name by which it knows this installation
+<data>/known-values.json    values that are published, see ingest/values.py
 <data>/simulated            there if `collector simulate` made the reports in here
 """
 
@@ -15,12 +19,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from collector.settings import Settings
@@ -52,6 +58,16 @@ class Layout:
         return self.data / "run" / "metrics"
 
     @property
+    def configuration_mark(self) -> Path:
+        """The fingerprint of what a running `serve` works with, one line; written once all its processes do."""
+        return self.data / "run" / "configuration"
+
+    @property
+    def added_products(self) -> Path:
+        """The products added while running."""
+        return self.data / "products.toml"
+
+    @property
     def spool(self) -> Path:
         """The directory of the workers' spools."""
         return self.data / "spool"
@@ -70,6 +86,16 @@ class Layout:
     def engine(self) -> Path:
         """The embedded engine's directory."""
         return self.data / "engine"
+
+    @property
+    def accepted(self) -> Path:
+        """The configuration that the processes of `serve` read, see configuration.py."""
+        return self.data / "run" / "accepted.json"
+
+    @property
+    def known_values(self) -> Path:
+        """The values that are published, see ingest/values.py."""
+        return self.data / "known-values.json"
 
     @property
     def simulated(self) -> Path:
@@ -92,6 +118,35 @@ def layout(settings: Settings) -> Layout:
     for directory in (paths.data, paths.metrics.parent, paths.metrics, paths.spool, paths.quarantine, paths.secrets):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return paths
+
+
+def is_held(paths: Layout) -> bool:
+    """Whether a process runs on the data directory; changes nothing, and makes nothing."""
+    with looking(paths) as is_free:
+        return not is_free
+
+
+@contextmanager
+def looking(paths: Layout) -> Iterator[bool]:
+    """Keeps others from starting on the directory while it is looked at, if it is free; whether it is.
+
+    Writes nothing. Who wants to start meanwhile waits, as for any command.
+    """
+    try:
+        descriptor = os.open(paths.lock, os.O_RDONLY)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        is_free = False
+    else:
+        is_free = True
+    try:
+        yield is_free
+    finally:
+        os.close(descriptor)
 
 
 def hold(paths: Layout, wait_seconds: float, *, for_orphans_only: bool = False) -> int:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.catalogue import SHIPPED_CATALOGUE
 from schemas.policy import SHIPPED_POLICY
@@ -23,6 +24,24 @@ from schemas.problems import ConfigurationError, describe, read_toml
 PREFIX = "COLLECTOR_"
 # Longest path that every system accepts for a Unix socket, less the socket's own name.
 LONGEST_DATA_PATH = 90
+_STORE_URL = re.compile(r"clickhouses?://[A-Za-z0-9_.%+-]+@([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?")
+
+
+def _split(given: object) -> object:
+    """A list as one text, `a,b`, from an option or a variable; a list from a file stays one."""
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+
+def _networks(given: object) -> object:
+    try:
+        return tuple(ipaddress.ip_network(str(part), strict=False) for part in _split(given) or ())  # type: ignore[attr-defined]
+    except ValueError:
+        raise ValueError("is not a list of networks such as 10.0.0.0/8,::1") from None
+
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Networks = Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_networks)]
+_Numbers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -33,13 +52,31 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(Path("data"), description="Directory that holds spool, secrets and the embedded engine.")
-    ingest_host: str = Field("127.0.0.1", description="Address that takes reports. Put a TLS proxy before it.")
+    store_url: str | None = Field(
+        None, description="A ClickHouse server, clickhouse://USER@HOST:PORT (HTTP) or clickhouses://... (TLS)."
+    )
+    store_password_file: Path | None = Field(
+        None, description="File with the password of the store's user; others must not be able to read it."
+    )
+    store_timeout_seconds: int = Field(60, ge=1, le=3600, description="How long a ClickHouse server may be silent.")
+    ingest_host: str = Field(
+        "127.0.0.1", description="Address that takes reports; give it TLS, or a proxy that has it."
+    )
     ingest_port: int = Field(8080, ge=0, le=65535, description="Port that takes reports.")
     reports_host: str = Field("127.0.0.1", description="Address of the reports API; loopback only.")
     reports_port: int = Field(8081, ge=0, le=65535, description="Port of the reports API.")
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics; loopback only.")
     metrics_port: int = Field(8082, ge=0, le=65535, description="Port of /metrics.")
     workers: int = Field(1, ge=1, le=64, description="Ingest processes that share the ingest port.")
+    tls_certificate: Path | None = Field(
+        None, description="Certificate chain (PEM) for the ingest port; SIGHUP reads a renewed one."
+    )
+    tls_key: Path | None = Field(
+        None, description="The certificate's private key (PEM); others must not be able to read it."
+    )
+    trusted_proxies: _Networks = Field(
+        (), description="Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8,::1. Name yours."
+    )
     policy: Path = Field(SHIPPED_POLICY, description="The privacy policy as TOML; a tightened copy may stand here.")
     catalogue: Path = Field(SHIPPED_CATALOGUE, description="The products that may report, as TOML.")
     menu: Path | None = Field(None, description="The menu of published tables, as TOML; the shipped one if not set.")
@@ -52,6 +89,37 @@ class Settings(BaseSettings):
     )
     seal_after_bytes: int = Field(67_108_864, ge=4_096, description="... or when it is this long.")
     reserve_percent: float = Field(5.0, ge=0, le=50, description="Share of the disk kept free; below it, 507.")
+    max_spool_bytes: int | None = Field(
+        None, ge=1_048_576, description="Most bytes that wait in the spool; above it, 507. Shared by the workers."
+    )
+    behind_after_seconds: float = Field(
+        120, gt=0, description="/readyz says degraded when a sealed segment has waited for this long."
+    )
+    max_in_flight: int = Field(2_000, ge=1, description="Requests that a worker handles at once; above it, 503.")
+    max_in_flight_bytes: int = Field(
+        67_108_864, ge=1_048_576, description="Bytes of batches that a worker holds at once; above it, 503."
+    )
+    max_connections: int = Field(
+        4_000, ge=10, description="Connections of a worker; above it, the one that was idle longest is closed."
+    )
+    idle_seconds: float = Field(
+        15, gt=0, le=3600, description="A connection that brings no whole request head in this time is closed."
+    )
+    request_seconds: float = Field(
+        30, gt=0, le=600, description="A body that has not arrived in this time is answered with 408."
+    )
+    rate_per_second: float = Field(
+        200, ge=0, description="Reports a second of one address in the long run, per worker; 0 = no limit. Then 429."
+    )
+    rate_burst: int = Field(
+        10_000, ge=1, description="Reports of one address that may come at once: many machines share a NAT address."
+    )
+    new_values_per_day: int = Field(
+        1_000, ge=1, description="New values of a product's field in a day and worker; more count as 'other'."
+    )
+    stopped_clients: _Numbers = Field(
+        (), description="Client versions (the number in product-telemetry/1) that are told to stop, as 1,2: 410."
+    )
     load_every_seconds: float = Field(1.0, gt=0, le=60, description="How often the store looks for sealed segments.")
     publish_after_minutes: int = Field(30, ge=1, le=120, description="A day is closed this long after 00:00 UTC.")
     publish_at_the_latest_after_hours: int = Field(
@@ -59,6 +127,9 @@ class Settings(BaseSettings):
     )
     keep_after_release_days: int = Field(
         10, ge=0, le=60, description="Private rows are kept this long after their month is out."
+    )
+    silent_process_seconds: float = Field(
+        60, ge=5, description="A process of ours that shows no life for this long is killed and started again."
     )
     log_format: Literal["json", "text"] = Field("json", description="Log lines for machines or for people.")
     documentation_url: str = Field("/v1/data", description="Page that answers link to; outcome codes are its headings.")
@@ -70,6 +141,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a loopback address: it answers without sign-in")
         return host
 
+    @field_validator("store_url")
+    @classmethod
+    def _has_no_password(cls, url: str | None) -> str | None:
+        if url is not None and not (_STORE_URL.fullmatch(url) and 0 < int(url.rstrip("/").rsplit(":", 1)[1]) < 65536):  # noqa: PLR2004 - ports end there
+            raise ValueError("must be clickhouse://USER@HOST:PORT or clickhouses://..., its password in a file")
+        return url
+
     @model_validator(mode="after")
     def _ports_differ(self) -> Settings:
         ports = [p for p in (self.ingest_port, self.reports_port, self.metrics_port) if p]
@@ -77,6 +155,10 @@ class Settings(BaseSettings):
             raise ValueError("ingest_port, reports_port and metrics_port must differ")
         if len(str(self.data.absolute())) > LONGEST_DATA_PATH:
             raise ValueError(f"data: the absolute path may have at most {LONGEST_DATA_PATH} characters")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are given together or not at all")
+        if self.max_batch_bytes > self.max_in_flight_bytes:
+            raise ValueError("max_in_flight_bytes must hold at least one batch of max_batch_bytes")
         return self
 
     @classmethod

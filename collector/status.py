@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from collector.publish.publisher import last_closed
+from collector.store.engine import EngineError
 from collector.store.loader import loaded_rows
 
 if TYPE_CHECKING:
@@ -14,23 +15,29 @@ if TYPE_CHECKING:
 
 
 def status(
-    engine: Engine, loader: Loader, now: dt.datetime, publish_after_minutes: int, *, simulated: bool
+    engine: Engine, loader: Loader, now: dt.datetime, publish_after_minutes: int, *, dropped: int, simulated: bool
 ) -> dict[str, Any]:
     """The state, ready for JSON.
 
     Returns:
-        `accepted` = `loaded` + `waiting` + `quarantined`, in rows (duplicates included, of the last 400
-        days); `last_closed` and `next_closing` (ISO, UTC); `simulated`.
+        `store`: `ok`, or how it cannot be asked; then what only it knows is None. `accepted` = `loaded` +
+        `waiting` + `quarantined` + `dropped`, in rows (duplicates included, of the last 400 days);
+        `last_closed` and `next_closing` (ISO, UTC); `simulated`.
     """
     backlog = loader.backlog()
-    loaded = loaded_rows(engine)
-    last = last_closed(engine)
+    store, loaded, last = "ok", None, None
+    try:
+        loaded, last = loaded_rows(engine), last_closed(engine)
+    except EngineError as error:
+        store = str(error)
     tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(tzinfo=dt.UTC))
     return {
-        "accepted": loaded + backlog.waiting + backlog.quarantined,
+        "store": store,
+        "accepted": None if loaded is None else loaded + backlog.waiting + backlog.quarantined + dropped,
         "loaded": loaded,
         "waiting": backlog.waiting,
         "quarantined": backlog.quarantined,
+        "dropped": dropped,
         "last_closed": last.isoformat() if last else None,
         "next_closing": (tomorrow + dt.timedelta(minutes=publish_after_minutes)).isoformat(timespec="minutes"),
         "simulated": simulated,

@@ -11,32 +11,41 @@ import datetime as dt
 import os
 import socket
 import sys
+import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
-from collector import child
-from collector.configuration import read_configuration
+from collector import child, local_commands
+from collector.configuration import accepted
+from collector.ingest.values import FIELDS as BUDGETED
+from collector.ingest.values import write_known
 from collector.layout import layout
+from collector.loading import Loading, facts
 from collector.metrics import PUBLISH_FAILURES
 from collector.publish.publisher import NotOverError, last_closed
 from collector.reports import server as reports
 from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
-from collector.store.engine import EngineError
+from collector.store.engine import EngineError, Failure
 from collector.store.migrate import NewerDatabaseError
 from collector.storeroom import StoreRoom, open_store
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aiohttp.typedefs import Handler
 
     from collector.settings import Settings
 
 log = structlog.get_logger()
-_LONGEST_BACKOFF_SECONDS = 60
 _PUBLISH_EVERY_SECONDS = 60
+_PUBLISH_EVERY_SECONDS_BEHIND = 5
+_EMBEDDED_OPENS_SECONDS = 60
+# The supervisor kills after five.
+_DRAIN_SECONDS = 4
 
 
 async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket) -> None:
@@ -44,10 +53,18 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
     paths = layout(settings)
     with ExitStack() as open_rooms:
         try:
-            configuration = read_configuration(settings)
-            room = open_rooms.enter_context(open_store(settings, paths, configuration))
-        except (ConfigurationError, NewerDatabaseError) as error:
+            configuration = accepted(paths)
+            room = open_rooms.enter_context(open_store(settings, paths, configuration, up_to_date=False))
+        except ConfigurationError as error:
             raise child.CannotStartError(str(error)) from error
+        except (EngineError, OSError) as error:
+            log.error("store_not_opened", **facts(error))
+            raise SystemExit(1) from error
+        loading = Loading(room, stop)
+        opening = asyncio.create_task(loading.open())
+        # The engine in this process opens soon; a server may be away for long, and accepting goes on meanwhile.
+        await asyncio.wait([opening], timeout=_EMBEDDED_OPENS_SECONDS if settings.store_url is None else 1)
+        _refuse_newer(opening)
         publishing = asyncio.Lock()
         published = reports.routes(room.released, configuration.menu, simulated=paths.simulated.exists())
         runners = [
@@ -58,54 +75,66 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
             ),
         ]
         child.say_ready()
-        loaded_once = asyncio.Event()
+        opening.add_done_callback(lambda done: stop.set() if done.exception() else None)
         tasks = [
-            asyncio.create_task(_load(room, stop, loaded_once)),
-            asyncio.create_task(_publish(room, publishing, stop, loaded_once)),
+            asyncio.create_task(_load(loading, opening)),
+            asyncio.create_task(_publish(room, publishing, stop, opening)),
         ]
         await stop.wait()
+        _end_at_the_latest(paths.control)
         await asyncio.gather(*tasks)
         for runner in runners:
             await runner.cleanup()
         paths.control.unlink(missing_ok=True)
+        _refuse_newer(opening)
+
+
+def _refuse_newer(opening: asyncio.Task[None]) -> None:
+    error = opening.exception() if opening.done() else None
+    if isinstance(error, NewerDatabaseError):
+        raise child.CannotStartError(str(error)) from error
+
+
+def _end_at_the_latest(control: Path) -> None:
+    """Ends this process after a while even if a thread of it waits for a store that hangs; segments stay."""
+
+    def end() -> None:
+        log.error("stopped_while_busy")
+        control.unlink(missing_ok=True)
+        os._exit(0)  # an orderly exit would wait for that thread
+
+    timer = threading.Timer(_DRAIN_SECONDS, end)
+    timer.daemon = True
+    timer.start()
 
 
 def closable_through(settings: Settings, now: dt.datetime, through: dt.date, room: StoreRoom) -> dt.date | None:
     """The last day up to `through` that may be closed at `now`, or None.
 
-    A day may be closed once every spool has loaded past it, or once it has waited long enough.
+    A day may be closed once every spool has loaded past it, or once it has waited long enough; not by
+    waiting alone while this machine's own spool is being caught up with.
     """
     patience = dt.timedelta(hours=settings.publish_at_the_latest_after_hours)
     last = None
     for day in room.publisher.due(through):
         ended = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(tzinfo=dt.UTC))
-        if not room.loader.has_loaded_past(day) and now < ended + patience:
+        if not room.loader.has_loaded_past(day) and (room.loader.is_behind or now < ended + patience):
             break
         last = day
     return last
 
 
-async def _load(room: StoreRoom, stop: asyncio.Event, loaded_once: asyncio.Event) -> None:
-    """Loads sealed segments; after a failure waits longer each time."""
-    backoff = 0.0
-    while True:
-        stopping = stop.is_set()
-        try:
-            await asyncio.to_thread(room.loader.load_sealed)
-            backoff = 0.0
-        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
-            backoff = min(max(1.0, backoff * 2), _LONGEST_BACKOFF_SECONDS)
-            log.error("load_failed", **_facts(error), retry_in_seconds=backoff)
-        loaded_once.set()
-        if stopping:
-            return
-        await _pause(stop, backoff or room.settings.load_every_seconds)
+async def _load(loading: Loading, opening: asyncio.Task[None]) -> None:
+    await asyncio.wait([opening])
+    if not opening.exception():
+        await loading.run()
 
 
-async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Event, loaded_once: asyncio.Event) -> None:
+async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
     """Publishes what is due; a failure is logged and tried again."""
-    await loaded_once.wait()  # after days of downtime the spool comes first
+    await asyncio.wait([opening])
     clock = Steadiness()
+    told = False
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
         if not clock.is_steady(now.timestamp(), seconds_since_boot()):
@@ -116,11 +145,17 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
         through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)
         try:
             async with publishing:
+                if not told:
+                    await asyncio.to_thread(_tell_known_values, room)
+                    told = True
                 await asyncio.to_thread(_publish_closable, room, now, through)
         except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             PUBLISH_FAILURES.inc()
-            log.error("publish_failed", **_facts(error))
-        await _pause(stop, _PUBLISH_EVERY_SECONDS)
+            log.error("publish_failed", **facts(error))
+            await _pause(stop, _PUBLISH_EVERY_SECONDS)
+            continue
+        # After days of downtime the spool comes first, and what it made ready is soon out.
+        await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if room.loader.is_behind else _PUBLISH_EVERY_SECONDS)
 
 
 def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> list[str]:
@@ -133,12 +168,14 @@ def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> li
     closable = closable_through(room.settings, now, through, room)
     if closable is None:
         return []
-    return [str(period) for period in room.publisher.publish(now.date(), closable)]
+    released = [str(period) for period in room.publisher.publish(now.date(), closable)]
+    _tell_known_values(room)
+    return released
 
 
-def _facts(error: Exception) -> dict[str, object]:
-    """What may be said of a failure: its type and the engine's code, not its text, which may quote a value."""
-    return {"error": type(error).__name__, "code": getattr(error, "code", None)}
+def _tell_known_values(room: StoreRoom) -> None:
+    """Tells the ingest workers which values are published: those never count as new."""
+    write_known(room.paths.known_values, room.released.values(BUDGETED))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -162,12 +199,12 @@ def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
         if through >= now.date():
             return web.json_response({"error": str(NotOverError(through, now.date()))}, status=400)
         async with publishing:
-            await asyncio.to_thread(room.loader.load_sealed)
+            await asyncio.to_thread(room.loader.load_some)
             released = await asyncio.to_thread(_publish_closable, room, now, through)
             waiting = await asyncio.to_thread(room.publisher.due, through)
         return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})
 
-    return [web.get("/status", get_status), web.post("/publish", post_publish)]
+    return [web.get("/status", get_status), web.post("/publish", post_publish), *local_commands.routes(room)]
 
 
 def _control_socket(path: str) -> socket.socket:
@@ -186,7 +223,8 @@ async def _engine_errors(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except EngineError as error:
-        log.error("request_failed", code=error.code)
+        if error.kind is Failure.ANSWERED:  # else the log has store_unreachable
+            log.error("request_failed", code=error.code)
         return web.json_response({"error": str(error)}, status=503)
 
 
@@ -202,7 +240,7 @@ async def _serve(routes: list[web.RouteDef], listening: socket.socket) -> web.Ap
 def main() -> None:
     """Entry of the process."""
     listening = socket.socket(fileno=int(sys.argv[1]))
-    child.run("store", lambda settings, stop: keep(settings, stop, listening))
+    child.run("store", lambda settings, orders: keep(settings, orders.stop, listening))
 
 
 if __name__ == "__main__":

@@ -1,57 +1,44 @@
-"""`collector serve`: starts the ingest workers and the store process, restarts what crashes, stops cleanly.
+"""`collector serve`: starts the ingest workers and the store process, keeps them running, reloads and stops them.
 
-The supervisor binds every port itself, once and exclusively, so that two servers never share one by
-accident, and hands the listening sockets down: all workers accept from one queue, and connections that
-wait in it survive the crash of a worker.
+The supervisor binds every port itself and hands the listening sockets down: all workers accept from one
+queue, and connections that wait in it survive the crash of a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import errno
+import os
 import shutil
 import signal
-import socket
-import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
-from prometheus_client import multiprocess
 
-from collector import metrics
-from collector.child import CANNOT_START
-from collector.configuration import read_configuration
+from collector import metrics, service_manager
+from collector.configuration import Configuration, accept, accepted, fingerprint, read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import Peppers
+from collector.ingest.tls import CertificateError, check_pair
 from collector.layout import Layout, hold, layout
+from collector.listening import address, bind
+from collector.supervised import Supervised
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Coroutine
 
     from collector.settings import Settings
 
 log = structlog.get_logger()
-STOP_SECONDS = 10
-_LONGEST_BACKOFF_SECONDS = 30
+# For each of two stages, the workers and then the store: ten seconds in all.
+STOP_SECONDS = 5
 _ORPHANS_SECONDS = 15
-
-
-class AddressInUseError(Exception):
-    """A port that cannot be bound."""
-
-
-@dataclass
-class Child:
-    """One supervised process and how to start it again."""
-
-    name: str
-    arguments: list[str]
-    descriptors: tuple[int, ...]
-    process: asyncio.subprocess.Process | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
+# A store that is not there yet holds up no report: the workers take them meanwhile.
+_STORE_SECONDS = 15
 
 
 class Supervisor:
@@ -59,143 +46,173 @@ class Supervisor:
 
     Args:
         settings: what to run with.
-        announce: called with the addresses once everything serves.
+        announce: called with the addresses, and whether the store works too, once reports are taken.
 
     Attributes:
         failed: after `run`, the process that could not start, if one could not; its log line says why.
     """
 
-    def __init__(self, settings: Settings, announce: Callable[[dict[str, str]], None]) -> None:
+    def __init__(self, settings: Settings, announce: Callable[[dict[str, str], bool], None]) -> None:
         self._settings = settings
         self._announce = announce
         self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers: list[Supervised] = []
         self.failed: str | None = None
 
     async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT.
+        """Serves until SIGTERM or SIGINT; SIGHUP reads policy, catalogue and certificate again.
 
         Raises:
-            ConfigurationError, DirectoryInUseError, AddressInUseError, PepperError: cannot start; the
-                text says why.
+            ConfigurationError, DirectoryInUseError, AddressInUseError, PepperError, CertificateError:
+                cannot start; the text says why.
         """
         settings = self._settings
-        read_configuration(settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._reload()))
+        configuration = read_all(settings)
         paths = layout(settings)
         lock = hold(paths, _ORPHANS_SECONDS, for_orphans_only=True)
         Peppers(paths.secrets).prepare(dt.datetime.now(dt.UTC).date())
         self._clear(paths)
-        ingest = _bind(settings.ingest_host, settings.ingest_port)
-        reports = _bind(settings.reports_host, settings.reports_port)
-        exposition = _bind(settings.metrics_host, settings.metrics_port)
-        store = Child("store", ["collector.storekeeper", str(reports.fileno())], (reports.fileno(), lock))
-        workers = [
-            Child(
+        accept(paths, configuration)
+        ingest = bind(settings.ingest_host, settings.ingest_port)
+        reports = bind(settings.reports_host, settings.reports_port)
+        exposition = bind(settings.metrics_host, settings.metrics_port)
+        store = Supervised(
+            "store", ["collector.storekeeper", str(reports.fileno())], (reports.fileno(), lock), settings, paths
+        )
+        self._workers = [
+            Supervised(
                 f"ingest-{i}",
                 ["collector.worker", str(i), str(ingest.fileno())],
                 (ingest.fileno(), lock),
+                settings,
+                paths,
             )
             for i in range(settings.workers)
         ]
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        keepers = {child.name: asyncio.create_task(self._keep(child)) for child in (*workers, store)}
+        keepers = {one: asyncio.create_task(self._keep(one)) for one in (*self._workers, store)}
         runner = await _serve_metrics(exposition)
-        announced = asyncio.create_task(self._announce_when_ready([*workers, store], ingest, reports, exposition))
+        scheme = "https" if settings.tls_certificate else "http"
+        addresses = {"ingest": address(ingest, scheme), "reports": address(reports), "metrics": address(exposition)}
+        self._begin(self._announce_when_ready(store, addresses, configuration, paths))
+        self._begin(_feed_watchdog())
         await self._stop.wait()
+        service_manager.notify("STOPPING=1")
+        for task in self._tasks:
+            task.cancel()
         # Workers first: what they seal in stopping, the store still loads.
-        await self._end(workers, keepers)
-        await self._end([store], keepers)
-        announced.cancel()
+        await _end(self._workers, keepers)
+        await _end([store], keepers)
         await runner.cleanup()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, one: Supervised) -> None:
+        try:
+            could_start = await one.keep()
+        except Exception as error:  # noqa: BLE001 - a process that nobody keeps any more must not go unnoticed
+            log.error("process_not_kept", child=one.name, error=type(error).__name__)
+            could_start = False
+        if not could_start:
+            self.failed = one.name
+            self._stop.set()
 
     def _clear(self, paths: Layout) -> None:
         """Removes what belongs to processes that are gone, and seals spools that no worker owns now."""
-        shutil.rmtree(paths.metrics)
-        paths.metrics.mkdir(mode=0o700)
+        for values in paths.metrics.iterdir():
+            if not values.name.endswith(f"_{os.getpid()}.db"):
+                values.unlink() if values.is_file() else shutil.rmtree(values)
+        paths.configuration_mark.unlink(missing_ok=True)
         owned = {f"w{index}" for index in range(self._settings.workers)}
         for directory in paths.spool.iterdir():
-            if directory.is_dir() and directory.name not in owned:
+            if directory.is_dir() and directory.name not in owned and directory.name != "lost+found":
                 segment.prepare(directory)
                 segment.recover(directory)
 
-    async def _announce_when_ready(self, children: list[Child], *sockets: socket.socket) -> None:
-        for one in children:
-            await one.ready.wait()
-        names = ("ingest", "reports", "metrics")
-        self._announce({name: _address(s) for name, s in zip(names, sockets, strict=True)})
-
-    async def _keep(self, child: Child) -> None:
-        """Starts a child, and again when it ends without being asked to, waiting longer each time."""
-        backoff = 0.5
-        while not self._stop.is_set():
-            try:
-                child.process = await self._start(child)
-            except OSError as error:
-                backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
-                log.error("process_not_started", child=child.name, error=type(error).__name__)
-                await self._pause(backoff)
-                continue
-            if self._stop.is_set() and child.process.stdin is not None:
-                child.process.stdin.close()  # asked to stop while it was being started
-            watching = asyncio.create_task(_watch_ready(child))
-            started = asyncio.get_running_loop().time()
-            code = await child.process.wait()
-            watching.cancel()
-            multiprocess.mark_process_dead(child.process.pid, self._metrics_path())  # type: ignore[no-untyped-call]
-            if self._stop.is_set():
-                return
-            if code == CANNOT_START and not child.ready.is_set():
-                self.failed = child.name
-                self._stop.set()
-                return
-            lived = asyncio.get_running_loop().time() - started
-            backoff = 0.5 if lived > _LONGEST_BACKOFF_SECONDS else min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
-            log.error("process_ended", child=child.name, code=code, restart_in_seconds=backoff)
-            await self._pause(backoff)
-
-    async def _pause(self, seconds: float) -> None:
+    async def _announce_when_ready(
+        self, store: Supervised, addresses: dict[str, str], configuration: Configuration, paths: Layout
+    ) -> None:
+        for worker in self._workers:
+            await worker.ready.wait()
+        async with self._reloading:
+            if not paths.configuration_mark.exists():  # else a reload was quicker
+                _mark(paths, configuration)
+        service_manager.notify("READY=1")
         try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(_STORE_SECONDS):
+                await store.ready.wait()
         except TimeoutError:
-            return
+            log.error("store_not_ready")
+        self._announce(addresses, store.ready.is_set())
 
-    async def _start(self, child: Child) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", *child.arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=child.descriptors,
-            start_new_session=True,  # Ctrl-C is for the supervisor; it stops its children in order
-        )
-        assert process.stdin is not None  # noqa: S101 - asked for above
-        process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
-        await process.stdin.drain()
-        return process
+    async def _reload(self) -> None:
+        """Has all workers take policy, catalogue and certificate as they are now; a bad one changes nothing."""
+        async with self._reloading:
+            service_manager.notify_reloading()
+            paths = Layout(self._settings.data.absolute())
+            try:
+                read = read_all(self._settings)
+                # The store keeps the menu that it started with: what is released must not change in the middle.
+                configuration = replace(read, menu=accepted(paths).menu)
+            except (ConfigurationError, CertificateError) as error:
+                log.error("not_reloaded", because=str(error))
+                metrics.RELOADS.labels("refused").inc()
+            else:
+                accept(paths, configuration)
+                results = await asyncio.gather(*(worker.reload() for worker in self._workers))
+                if all(results):
+                    _mark(paths, configuration)
+                    log.info("reloaded")
+                    metrics.RELOADS.labels("done").inc()
+                else:
+                    log.error("not_reloaded", because="a process did not take it; its line above says why")
+                    metrics.RELOADS.labels("failed").inc()
+            service_manager.notify("READY=1")
 
-    async def _end(self, children: list[Child], keepers: dict[str, asyncio.Task[None]]) -> None:
-        """Asks children to stop; one that does not within the time is killed (its spool is recovered later)."""
-        for child in children:
-            if child.process is not None and child.process.stdin is not None:
-                child.process.stdin.close()
-        tasks = [keepers[child.name] for child in children]
-        _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
-        if not late:
-            return
-        for child in children:
-            if child.process is not None and child.process.returncode is None:
-                log.error("process_killed", child=child.name)
-                child.process.kill()
+
+def read_all(settings: Settings) -> Configuration:
+    """What SIGHUP reads: policy, catalogue and menu, and the certificate as a check.
+
+    Raises:
+        ConfigurationError, CertificateError: it may not be used; the text says why.
+    """
+    if settings.tls_certificate and settings.tls_key:
+        check_pair(settings.tls_certificate, settings.tls_key)
+    return read_configuration(settings)
+
+
+def _mark(paths: Layout, configuration: Configuration) -> None:
+    """Says for local commands which configuration all workers have taken."""
+    temporary = paths.configuration_mark.with_suffix(".new")
+    temporary.write_text(f"{fingerprint(configuration)}\n", encoding="ascii")
+    temporary.replace(paths.configuration_mark)
+
+
+async def _end(children: list[Supervised], keepers: dict[Supervised, asyncio.Task[None]]) -> None:
+    """Asks children to stop; one that does not within the time is killed."""
+    for one in children:
+        one.stop()
+    tasks = [keepers[one] for one in children]
+    _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    if late:
+        for one in children:
+            one.kill()
         await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
-    def _metrics_path(self) -> str:
-        return str(Layout(self._settings.data.absolute()).metrics)
 
-
-async def _watch_ready(child: Child) -> None:
-    assert child.process is not None  # noqa: S101 - started just before
-    assert child.process.stdout is not None  # noqa: S101 - a pipe was asked for
-    if await child.process.stdout.readline() == b"ready\n":
-        child.ready.set()
+async def _feed_watchdog() -> None:
+    seconds = service_manager.watchdog_seconds()
+    while seconds:
+        service_manager.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)
 
 
 async def _serve_metrics(listening: socket.socket) -> web.AppRunner:
@@ -208,22 +225,3 @@ async def _serve_metrics(listening: socket.socket) -> web.AppRunner:
     await runner.setup()
     await web.SockSite(runner, listening).start()
     return runner
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    # Lets a restart bind while old connections fade; another listener on the port is still refused.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        advice = "; choose another port or stop what uses it" if error.errno == errno.EADDRINUSE else ""
-        raise AddressInUseError(f"{host}:{port} cannot be used: {error.strerror}{advice}") from error
-    listening.listen(1024)
-    return listening
-
-
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from schemas.fields import Product as ProductName
+from schemas.fields import ProductVersion
 from schemas.policy import IMAGE_SOURCES, Source
 from schemas.problems import ConfigurationError, parse, read_toml
 
@@ -31,6 +32,7 @@ class Product(BaseModel):
     report: Literal["image-boot", "installbuilder-run"]
     sources: tuple[Source, ...] = Field(min_length=1)
     version_line_parts: int = Field(ge=1, le=4)
+    versions: tuple[ProductVersion, ...] = ()
 
     def may_send(self, report: Report, source: str) -> bool:
         """Whether this product may send `report` from `source`."""
@@ -73,14 +75,28 @@ class Catalogue(BaseModel):
         return found
 
 
-def load_catalogue(policy: Policy, path: Path = SHIPPED_CATALOGUE) -> Catalogue:
-    """The catalogue at `path`, checked against `policy`.
+def load_catalogue(policy: Policy, path: Path = SHIPPED_CATALOGUE, added: Path | None = None) -> Catalogue:
+    """The catalogue at `path`, checked against `policy`, with the products of `added` if there is such a file.
 
     Raises:
-        ConfigurationError: unreadable, or every entry that may not stand in it.
+        ConfigurationError: unreadable, or every entry of either file that may not stand in it.
     """
-    catalogue = parse(Catalogue, read_toml(path), path)
-    problems = catalogue.problems(policy)
+    files = [path] if added is None or not added.exists() else [path, added]
+    products: dict[str, Product] = {}
+    problems = []
+    for file in files:
+        try:
+            found = parse(Catalogue, read_toml(file), file)
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        problems += [f"{file}: {problem}" for problem in found.problems(policy)]
+        problems += [
+            f"{file}: product {name}: stands in {path} too; take it out of one of the two"
+            for name in found.products
+            if name in products
+        ]
+        products |= found.products
     if problems:
-        raise ConfigurationError([f"{path}: {problem}" for problem in problems])
-    return catalogue
+        raise ConfigurationError(problems)
+    return Catalogue(products=products)

@@ -31,6 +31,8 @@ class Outcome(Enum):
     UNKNOWN_SCHEMA = "unknown_schema", 404, "There is no such report or version of it."
     NOT_FOUND = "not_found", 404, "There is nothing at this path."
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "This path does not answer to this method."
+    TOO_SLOW = "too_slow", 408, "The body did not arrive in time; try again later."
+    CLIENT_STOPPED = "client_stopped", 410, "This version of the client must not send any more."
     TOO_LARGE = "too_large", 413, "The body, a line of it or the number of lines is over the limit."
     UNSUPPORTED_MEDIA_TYPE = (
         "unsupported_media_type",
@@ -52,6 +54,8 @@ class Outcome(Enum):
         422,
         "This product may not send this report from this source.",
     )
+    RATE_LIMITED = "rate_limited", 429, "Too many reports from this network address; try again later."
     INTERNAL = "internal", 500, "The server failed; try again later."
+    BUSY = "busy", 503, "Too many requests at this moment; try again later."
     UNAVAILABLE = "unavailable", 503, "The report could not be written to disk; try again later."
     SPOOL_FULL = "spool_full", 507, "The disk is full or nearly so; try again later."

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -21,10 +21,12 @@ from collector.ingest.validation import Validator
 from collector.settings import Settings
 from collector.store.engine import Engine, open_embedded
 from collector.store.migrate import migrate
+from collector.store.server import Address, ServerEngine
+from tests.clickhouse_server import ClickHouseServer, NotAvailableError
 from tests.sample_days import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -49,10 +51,45 @@ def validator(configuration: Configuration) -> Validator:
     return Validator(configuration.policy, configuration.catalogue, lambda _key, _day: ID, lambda: ID)
 
 
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    """A running ClickHouse server for all tests of a run; each empties it first."""
+    server = ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))
+    try:
+        server.start()
+    except NotAvailableError as error:
+        missing(str(error))
+    yield server
+    server.kill()
+
+
+def missing(what: str) -> NoReturn:
+    """Skips a test for want of something, or fails it where everything is to be run."""
+    if os.environ.get("REQUIRE_ALL") == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An engine with its tables, in a directory of its own."""
-    engine = open_embedded(tmp_path / "engine")
+def engine_kind() -> str:
+    """Which engine `engine` is; a suite that runs on both gives another fixture of this name."""
+    return "embedded"
+
+
+@pytest.fixture
+def open_engine(engine_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], Engine]:
+    """Opens an engine without tables, on the same data each time."""
+    if engine_kind == "embedded":
+        return lambda: open_embedded(tmp_path / "engine")
+    server: ClickHouseServer = request.getfixturevalue("clickhouse")
+    server.empty()
+    return lambda: ServerEngine(Address(server.url(), server.password_file, 20), "tests")
+
+
+@pytest.fixture
+def engine(open_engine: Callable[[], Engine]) -> Iterator[Engine]:
+    """An engine with its tables, on data of its own."""
+    engine = open_engine()
     migrate(engine, DAY)
     yield engine
     engine.close()
@@ -85,11 +122,14 @@ class Server:
 
     def metric(self, line: str) -> float:
         """The value of one metric line, e.g. `telemetry_loaded_rows_total`; 0 if it is not there."""
-        with urllib.request.urlopen(f"{self.metrics}/metrics") as response:
-            for found in response.read().decode().splitlines():
-                if found.startswith(line):
-                    return float(found.rsplit(" ", 1)[1])
+        for found in self.metric_lines():
+            if found.startswith(line):
+                return float(found.rsplit(" ", 1)[1])
         return 0.0
+
+    def metric_lines(self) -> list[str]:
+        with urllib.request.urlopen(f"{self.metrics}/metrics") as response:
+            return list(response.read().decode().splitlines())
 
     def wait_until_loaded(self, seconds: float = 20) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
@@ -132,7 +172,11 @@ def start_server(data: Path, *options: str) -> Server:
         )
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
-    assert lines[2].startswith("Ctrl-C"), f"did not start: {log.read_text()}"
+    if not lines[2].startswith("Ctrl-C"):
+        process.terminate()
+        process.wait(timeout=30)
+        process.stdout.close()
+        pytest.fail(f"did not start: {lines} {log.read_text()}")
     ingest = lines[0].split()[-1]
     reports = lines[1].split()[3].removesuffix("/v1/usage,")
     metrics = lines[1].split()[-1].removesuffix("/metrics")

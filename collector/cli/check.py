@@ -13,6 +13,7 @@ from schemas.problems import ConfigurationError
 
 
 @click.command("check")
+@click.option("--data", metavar="DIR", help="Data directory; products added in it are checked too.  [default: data]")
 @click.option("--policy", metavar="FILE", help="The privacy policy.  [default: the shipped one]")
 @click.option("--catalogue", metavar="FILE", help="The products that may report.  [default: the shipped one]")
 @click.option("--menu", metavar="FILE", help="The published tables.  [default: the shipped one]")

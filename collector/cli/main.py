@@ -17,6 +17,10 @@ VERBS = {
     "usage": "Published counts of a product, or of all products.",
     "publish": "Close days that are over and release their counts.",
     "simulate": "Fill a directory with a made-up fleet, to look around.",
+    "reload": "Have a running serve read policy, catalogue and certificate again.",
+    "products": "List, add and remove products, without a restart.",
+    "quarantine": "Look at, load again or give up what the store could not read.",
+    "doctor": "What uses the disk, what is stuck, and what may go.",
     "check": "Check policy, catalogue, schemas, examples, menu and settings.",
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Another command on the same directory is soon done; a running `serve` answers and is not waited for.
 _WAIT_SECONDS = 10
+_ANSWER_SECONDS = 30
 
 
 class NoServerError(Exception):
@@ -81,7 +82,7 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
     except (NewerDatabaseError, PepperError) as error:
         fail(str(error))
     except EngineError as error:
-        fail(f"{error}; `collector status` tells whether anything waits, nothing is lost by trying again")
+        fail(f"{error}; nothing is lost by trying again, and `collector doctor` says what waits")
 
 
 async def _request(
@@ -89,12 +90,16 @@ async def _request(
 ) -> tuple[int, dict[str, Any]]:
     import aiohttp
 
+    # Publishing may take long; everything else that takes long hangs.
+    limit = aiohttp.ClientTimeout(total=_ANSWER_SECONDS if method == "GET" else None)
     try:
         async with (
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(control), timeout=aiohttp.ClientTimeout()) as session,
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(control), timeout=limit) as session,
             session.request(method, f"http://collector{path}", params=parameters) as response,
         ):
             content = await response.json() if response.content_type == "application/json" else {}
             return response.status, content
     except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
         raise NoServerError from error
+    except TimeoutError:
+        fail(f"the running collector has not answered in {_ANSWER_SECONDS} seconds; `collector doctor` says more")

@@ -12,6 +12,9 @@ from collector.cli.main import fail
 from collector.settings import Settings, read_settings
 from schemas.problems import ConfigurationError
 
+# Where the reports are: what a verb needs to find them without a running `serve`.
+STORE = ("store_url", "store_password_file", "store_timeout_seconds")
+
 Decorated = Callable[..., None]
 
 
@@ -45,7 +48,9 @@ def _options(names: tuple[str, ...]) -> list[click.Option]:
     options = []
     for name in names:
         field = Settings.model_fields[name]
-        default = "" if field.default is None or name in {"policy", "catalogue"} else f"  [default: {field.default}]"
+        default = (
+            "" if field.default in {None, ()} or name in {"policy", "catalogue"} else f"  [default: {field.default}]"
+        )
         options.append(
             click.Option(
                 [f"--{name.replace('_', '-')}", name],
@@ -62,7 +67,7 @@ def _options(names: tuple[str, ...]) -> list[click.Option]:
 def _metavar(name: str, annotation: object) -> str:
     if name == "data":
         return "DIR"
-    if annotation in {int, float}:
+    if annotation in {int, float, int | None}:
         return "NUMBER"
     if get_origin(annotation) is Literal:
         return "|".join(get_args(annotation))

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
-from collector.cli.options import with_settings
+from collector.cli.options import STORE, with_settings
 from collector.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _PROTECTION = ("menu", "profile", "policy", "catalogue", "keep_after_release_day
 @click.option("--through", type=click.DateTime(["%Y-%m-%d"]), help="Last day to close.  [default: yesterday, UTC]")
 @click.option("--change-protection", is_flag=True, help="Release with another menu or profile than the last release.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
-@with_settings("data", *_PROTECTION)
+@with_settings("data", *STORE, *_PROTECTION)
 def command(settings: Settings, through: dt.datetime | None, change_protection: bool, form: str) -> None:
     """Close days that are over and release their counts.
 

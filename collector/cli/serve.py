@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,20 @@ if TYPE_CHECKING:
 def command(settings: Settings) -> None:
     """Take reports, load them, publish, answer: everything on this machine.
 
-    Stops cleanly on SIGTERM and Ctrl-C: what was acknowledged is on disk, and loaded or waiting.
+    Stops cleanly on SIGTERM and Ctrl-C: what was acknowledged is on disk, and loaded or waiting. SIGHUP
+    reads policy, catalogue and TLS certificate again; no connection is dropped, and a file with a mistake
+    changes nothing (the log says what is wrong with it).
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     logs.configure(settings.log_format, "supervisor")
     try:
         paths = layout(settings)
         # Read once, at import, by the library that adds the processes' metrics up.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.fspath(paths.metrics)
         from collector.ingest.pseudonyms import PepperError
-        from collector.supervisor import AddressInUseError, Supervisor
+        from collector.ingest.tls import CertificateError
+        from collector.listening import AddressInUseError
+        from collector.supervisor import Supervisor
 
         if paths.simulated.exists():
             click.echo("note: this directory holds simulated reports; use another one for real ones", err=True)
@@ -41,9 +47,7 @@ def command(settings: Settings) -> None:
             asyncio.run(supervisor.run())
             if supervisor.failed:
                 fail(f"process {supervisor.failed} cannot start; its line above says why")
-        except PepperError as error:
-            fail(str(error))
-        except AddressInUseError as error:
+        except (AddressInUseError, CertificateError, PepperError) as error:
             fail(str(error))
     except ConfigurationError as error:
         fail(*error.problems)
@@ -54,8 +58,10 @@ def command(settings: Settings) -> None:
         fail(f"{settings.data}: {what}")
 
 
-def _announce(addresses: dict[str, str]) -> None:
+def _announce(addresses: dict[str, str], store_works: bool) -> None:
     click.echo(f"taking reports at {addresses['ingest']}")
     click.echo(f"published counts at {addresses['reports']}/v1/usage, metrics at {addresses['metrics']}/metrics")
+    if not store_works:
+        click.echo("the store does not answer yet: reports wait on disk meanwhile; the log says more")
     click.echo("Ctrl-C stops.")
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector.cli.open import NoServerError, ask, open_room
-from collector.cli.options import with_settings
+from collector.cli.options import STORE, with_settings
 
 if TYPE_CHECKING:
     from collector.settings import Settings
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
-@with_settings("data")
+@with_settings("data", *STORE)
 def command(settings: Settings, form: str) -> None:
     """What was accepted, where it is, and what happens next.
 
-    Works beside a running `collector serve` and without one. accepted = loaded + waiting + quarantined.
+    Works beside a running `collector serve` and without one. accepted = loaded + waiting + quarantined
+    + dropped.
     """
     try:
         state = ask(settings, "GET", "/status") | {"serving": True}
@@ -41,9 +42,14 @@ def _lines(state: dict[str, Any]) -> list[tuple[str, str]]:
         ("loaded", "in the store"),
         ("waiting", "in the spool, on their way to the store"),
         ("quarantined", "set aside because the store could not read them"),
+        ("dropped", "given up with `collector quarantine drop`"),
     ]
-    lines = [(name, f"{state[name]:>12,}  {means}") for name, means in counts]
-    lines.append(("last closed", state["last_closed"] or "no day yet"))
+    lines = [
+        (name, f"{'unknown' if state[name] is None else f'{state[name]:,}':>12}  {means}") for name, means in counts
+    ]
+    if state["store"] != "ok":
+        lines.append(("store", f"{state['store']}; what waits is safe on disk, `collector doctor` says more"))
+    lines.append(("last closed", state["last_closed"] or ("no day yet" if state["store"] == "ok" else "unknown")))
     when = f"{dt.datetime.fromisoformat(state['next_closing']):%Y-%m-%d %H:%M} UTC"
     when += "" if state["serving"] else ", if `collector serve` runs then"
     lines.append(("next closing", when))

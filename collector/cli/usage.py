@@ -12,7 +12,7 @@ import click
 
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
-from collector.cli.options import with_settings
+from collector.cli.options import STORE, with_settings
 
 if TYPE_CHECKING:
     from collector.reports.usage import Question
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--to", "last", metavar="DATE", help="Last day.")
 @click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="Rows of each period in the table.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@with_settings("data")
+@with_settings("data", *STORE)
 def command(settings: Settings, form: str, top: int, **asked: str | None) -> None:
     """Published counts of a product, or of all products.
 

@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
+import random
+
 import orjson
 from aiohttp import web
 
 from schemas.outcomes import Outcome
 
 _GOOD = {Outcome.ACCEPTED, Outcome.VALID}
-_TRY_AGAIN = (Outcome.INTERNAL, Outcome.UNAVAILABLE, Outcome.SPOOL_FULL)
-RETRY_AFTER_SECONDS = 300
+# Outcomes after which the client comes again, and how long it stays away at the least, in seconds: a full disk
+# takes an operator, a crowd is over sooner.
+RETRY_AFTER_SECONDS = {
+    Outcome.INTERNAL: 300,
+    Outcome.UNAVAILABLE: 300,
+    Outcome.SPOOL_FULL: 600,
+    Outcome.BUSY: 60,
+    Outcome.RATE_LIMITED: 120,
+    Outcome.TOO_SLOW: 120,
+}
 
 
 def describe(outcome: Outcome, field: str | None, documentation_url: str) -> dict[str, str]:
@@ -44,7 +54,7 @@ def batch_answer(outcomes: list[tuple[Outcome, str | None]], documentation_url: 
     batch could not be written. Otherwise the status of the first line.
     """
     kinds = {outcome for outcome, _ in outcomes}
-    best = next((o for o in (Outcome.ACCEPTED, Outcome.VALID, *_TRY_AGAIN) if o in kinds), outcomes[0][0])
+    best = next((o for o in (Outcome.ACCEPTED, Outcome.VALID, *RETRY_AFTER_SECONDS) if o in kinds), outcomes[0][0])
     lines = [
         orjson.dumps(describe(o, field, documentation_url), option=orjson.OPT_APPEND_NEWLINE) for o, field in outcomes
     ]
@@ -54,4 +64,6 @@ def batch_answer(outcomes: list[tuple[Outcome, str | None]], documentation_url: 
 
 
 def _headers(outcome: Outcome) -> dict[str, str] | None:
-    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if outcome in _TRY_AGAIN else None
+    """Retry-After between once and twice the outcome's time: those who were sent away together must not return so."""
+    seconds = RETRY_AFTER_SECONDS.get(outcome)
+    return {"Retry-After": str(random.randint(seconds, 2 * seconds))} if seconds else None  # noqa: S311 - no secret

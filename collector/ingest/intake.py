@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from dataclasses import dataclass
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import structlog
+
+from collector.ingest import tally
+from collector.ingest.limits import NDJSON, Limits
 from collector.ingest.spool import Spool, SpoolError
 from collector.ingest.validation import Accepted, Rejected, Validator, Verdict
-from collector.metrics import BLANKED, REPORTS
+from collector.metrics import BLANKED, RECEIVED
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from collector.ingest.values import ValueBudget
     from schemas.reports import Report
 
+log = structlog.get_logger()
 JSON = "application/json"
-NDJSON = "application/x-ndjson"
 FORM = "application/x-www-form-urlencoded"
 
 # This program was not there before.
@@ -26,73 +32,96 @@ CLOCK_FLOOR = dt.date(2026, 1, 1)
 Result = tuple[Outcome, str | None]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long a body, and how many lines a batch, may be."""
-
-    max_body_bytes: int
-    max_batch_bytes: int
-    max_batch_lines: int
-
-    def of(self, media_type: str) -> int:
-        """The longest body of a media type."""
-        return self.max_batch_bytes if media_type == NDJSON else self.max_body_bytes
+# Lines of a batch that are judged before other requests get a turn: under a millisecond.
+_LINES_AT_ONCE = 100
+_BATCHES_AT_ONCE = 4
 
 
 class Intake:
     """Takes bodies.
 
     Args:
-        validator: decides on each report.
+        validator: decides on each report; may be replaced while running.
         spool: makes accepted ones durable.
+        budget: bounds new values.
         limits: bounds of a batch.
         today: the UTC date, asked once for each body.
     """
 
-    def __init__(self, validator: Validator, spool: Spool, limits: Limits, today: Callable[[], dt.date]) -> None:
+    def __init__(
+        self, validator: Validator, spool: Spool, budget: ValueBudget, limits: Limits, today: Callable[[], dt.date]
+    ) -> None:
         self.limits = limits
-        self._validator = validator
+        self.validator = validator
         self._spool = spool
+        self._budget = budget
         self._today = today
+        self._batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
     async def take(self, report: Report, media_type: str, body: bytes, *, dry_run: bool) -> list[Result]:
         """One outcome for each report in `body`, in order; at least one."""
+        if media_type != NDJSON:
+            return await self._take_body(report, media_type, body, dry_run)
+        # Lines take many times the memory of the batch they came in: few batches are taken apart at once.
+        async with self._batches:
+            return await self._take_body(report, media_type, body, dry_run)
+
+    async def _take_body(self, report: Report, media_type: str, body: bytes, dry_run: bool) -> list[Result]:
+        bodies, refusal = self._split(media_type, body)
+        RECEIVED.inc(len(bodies))
+        results: list[Result] = [(refusal, None)] if refusal else []
+        try:
+            results = results or await self._take(report, media_type, bodies, dry_run)
+        except Exception as error:  # noqa: BLE001 - a bug in one body must not take others with it
+            log.error("request_failed", error=type(error).__name__)
+            results = [(Outcome.INTERNAL, None)] * len(bodies)
+        for outcome, reports in Counter(outcome for outcome, _ in results).items():
+            tally.count(report.id, outcome, reports)
+        return results
+
+    def _split(self, media_type: str, body: bytes) -> tuple[list[bytes], Outcome | None]:
+        """The reports in a body, or why they are not looked at; that body counts as one."""
         if media_type not in {JSON, NDJSON, FORM}:
-            return [_count(report.id, Outcome.UNSUPPORTED_MEDIA_TYPE)]
+            return [body], Outcome.UNSUPPORTED_MEDIA_TYPE
         if len(body) > self.limits.of(media_type):
-            return [_count(report.id, Outcome.TOO_LARGE)]
+            return [body], Outcome.TOO_LARGE
+        if media_type != NDJSON:
+            return [body], None
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        if not lines:
+            return [body], Outcome.MALFORMED
+        if len(lines) > self.limits.max_batch_lines:
+            return [body], Outcome.TOO_LARGE
+        return lines, None
+
+    async def _take(self, report: Report, media_type: str, bodies: list[bytes], dry_run: bool) -> list[Result]:
         today = self._today()
         if today < CLOCK_FLOOR:
             # A clock that has not been set yet: the report could not be counted on its day. Clients keep it.
-            return [_count(report.id, Outcome.UNAVAILABLE)]
-        verdicts = self._judge(report, media_type, body, today)
+            return [(Outcome.UNAVAILABLE, None)] * len(bodies)
+        verdicts = await self._judge(report, media_type, bodies, today, dry_run)
         stored = Outcome.VALID if dry_run else await self._store(verdicts, today)
-        results = []
-        for verdict in verdicts:
-            if isinstance(verdict, Rejected):
-                results.append(_count(report.id, verdict.outcome, verdict.field))
-                continue
-            if verdict.blanked and stored is Outcome.ACCEPTED:
-                BLANKED.labels(report.id).inc(verdict.blanked)
-            results.append(_count(report.id, stored))
-        return results
+        if stored is Outcome.ACCEPTED:
+            blanked = sum(verdict.blanked for verdict in verdicts if isinstance(verdict, Accepted))
+            if blanked:
+                BLANKED.labels(report.id).inc(blanked)
+        return [(v.outcome, v.field) if isinstance(v, Rejected) else (stored, None) for v in verdicts]
 
-    def _judge(self, report: Report, media_type: str, body: bytes, today: dt.date) -> list[Verdict]:
+    async def _judge(
+        self, report: Report, media_type: str, bodies: list[bytes], today: dt.date, dry_run: bool
+    ) -> list[Verdict]:
+        fit = None if dry_run else self._budget.fit
         if media_type == FORM:
-            return [self._validator.validate_form(report, body, today)]
-        if media_type == JSON:
-            return [self._validator.validate_json(report, body, today)]
-        lines = [line for line in body.split(b"\n") if line.strip()]
-        if not lines:
-            return [Rejected(Outcome.MALFORMED)]
-        if len(lines) > self.limits.max_batch_lines:
-            return [Rejected(Outcome.TOO_LARGE)]
-        return [
-            self._validator.validate_json(report, line, today)
-            if len(line) <= self.limits.max_body_bytes
-            else Rejected(Outcome.TOO_LARGE)
-            for line in lines
-        ]
+            return [self.validator.validate_form(report, bodies[0], today, fit)]
+        verdicts: list[Verdict] = []
+        for body in bodies:
+            if verdicts and len(verdicts) % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if len(body) > self.limits.max_body_bytes:
+                verdicts.append(Rejected(Outcome.TOO_LARGE))
+            else:
+                verdicts.append(self.validator.validate_json(report, body, today, fit))
+        return verdicts
 
     async def _store(self, verdicts: list[Verdict], today: dt.date) -> Outcome:
         rows = b"".join(verdict.row for verdict in verdicts if isinstance(verdict, Accepted))
@@ -103,8 +132,3 @@ class Intake:
         except SpoolError as error:
             return error.outcome
         return Outcome.ACCEPTED
-
-
-def _count(report: str, outcome: Outcome, field: str | None = None) -> Result:
-    REPORTS.labels(report, outcome.value).inc()
-    return outcome, field

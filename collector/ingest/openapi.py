@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from collector.ingest.intake import FORM, JSON, NDJSON
+from collector.ingest.answers import RETRY_AFTER_SECONDS
+from collector.ingest.intake import FORM, JSON
+from collector.ingest.limits import NDJSON
 from schemas.outcomes import Outcome
 from schemas.reports import REPORTS, Report, json_schema
 
 _ANSWER = {
     "type": "object",
     "required": ["outcome"],
+    "additionalProperties": False,
     "properties": {
         "outcome": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
-        "field": {"type": "string", "description": "The field it is about."},
+        "field": {"type": "string", "maxLength": 40, "description": "The field it is about."},
         "meaning": {"type": "string"},
-        "documentation": {"type": "string"},
+        "documentation": {"type": "string", "description": "Where more is said; relative to this server or not."},
     },
 }
+_READINESS = {
+    "type": "object",
+    "required": ["ready", "state", "spool", "store"],
+    "properties": {
+        "ready": {"type": "boolean", "description": "Whether reports are taken."},
+        "state": {"type": "string", "enum": ["ok", "degraded"]},
+        "spool": {"type": "string", "description": "ok, or the outcome that reports get."},
+        "store": {"type": "string", "enum": ["ok", "behind"], "description": "behind: reports are taken all the same."},
+    },
+}
+_ALIVE = {"type": "object", "required": ["alive"], "properties": {"alive": {"const": True}}}
+_TEXT = {"type": "string"}
+_OBJECT = {"type": "object"}
 
 
 def document() -> dict[str, Any]:
@@ -27,17 +43,19 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Product telemetry: ingest",
             "version": "1",
-            "description": "Takes reports. 202 means the report is on disk; 400-422 means drop it; "
-            "410 means stop sending; anything else means keep it and try again later.",
+            "description": "Takes reports. 202 means the report is on disk; 400, 404, 405, 413, 415 and 422 mean drop "
+            "it; 410 means stop sending; anything else means keep it and try again later.",
         },
         "paths": {report.path: {"post": _operation(report)} for report in REPORTS.values()} | _documents(),
-        "components": {"schemas": {"Answer": _ANSWER} | {_name(r): _component(r) for r in REPORTS.values()}},
+        "components": {"schemas": _components()},
     }
 
 
 def _operation(report: Report) -> dict[str, Any]:
-    one = {"schema": {"$ref": f"#/components/schemas/{_name(report)}"}}
-    statuses = sorted({o.status for o in Outcome if o not in {Outcome.NOT_FOUND, Outcome.UNKNOWN_SCHEMA}})
+    one, form = ({"schema": _reference(name)} for name in (_name(report), f"{_name(report)}-form"))
+    batch = {"schema": {**_TEXT, "description": "One JSON object on each line; blank lines do not count."}}
+    # A path that is not there is no part of an operation.
+    outcomes = [o for o in Outcome if o not in {Outcome.NOT_FOUND, Outcome.UNKNOWN_SCHEMA}]
     return {
         "operationId": f"report_{_name(report)}",
         "summary": (report.model.__doc__ or "").strip(),
@@ -46,39 +64,80 @@ def _operation(report: Report) -> dict[str, Any]:
                 "name": "dry_run",
                 "in": "query",
                 "description": "1 validates and stores nothing.",
-                "schema": {"type": "string", "enum": ["1"]},
+                "schema": {"type": "string", "enum": ["0", "1"]},
             }
         ],
-        "requestBody": {
-            "required": True,
-            "content": {JSON: one, FORM: one, NDJSON: {"schema": {"type": "string"}}},
+        "requestBody": {"required": True, "content": {JSON: one, FORM: form, NDJSON: batch}},
+        "responses": {
+            str(status): _answers([o for o in outcomes if o.status == status], with_batch=True)
+            for status in sorted({o.status for o in outcomes})
         },
-        "responses": {str(status): _response(status) for status in statuses},
     }
 
 
-def _response(status: int) -> dict[str, Any]:
-    outcomes = [o for o in Outcome if o.status == status]
-    content: dict[str, Any] = {JSON: {"schema": {"$ref": "#/components/schemas/Answer"}}}
-    content[NDJSON] = {"schema": {"type": "string"}}
-    return {"description": " ".join(f"{o.value}: {o.meaning}" for o in outcomes), "content": content}
+def _answers(outcomes: list[Outcome], *, with_batch: bool = False) -> dict[str, Any]:
+    """The response of a status; one answer, or one on each line to a batch."""
+    response: dict[str, Any] = {
+        "description": " ".join(f"{o.value}: {o.meaning}" for o in outcomes),
+        "content": {JSON: {"schema": _reference("Answer")}},
+    }
+    if with_batch:
+        response["content"][NDJSON] = {"schema": {**_TEXT, "description": "One Answer on each line, in order."}}
+    if all(o in RETRY_AFTER_SECONDS for o in outcomes):
+        response["headers"] = {
+            "Retry-After": {
+                "description": "How long to stay away, in seconds.",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+    if outcomes == [Outcome.METHOD_NOT_ALLOWED]:
+        response["headers"] = {"Allow": {"description": "The methods that it answers to.", "schema": _TEXT}}
+    return response
 
 
 def _documents() -> dict[str, Any]:
     pages = {
-        "/v1/policy": "The policy and what it permits.",
-        "/v1/data": "The data dictionary, for people.",
-        "/livez": "Whether the process runs.",
-        "/readyz": "Whether reports can be taken.",
-    } | {f"/v1/schemas/{r.id}": f"The JSON Schema of {r.id}." for r in REPORTS.values()}
-    return {
-        path: {"get": {"summary": summary, "responses": {"200": {"description": summary}}}}
-        for path, summary in pages.items()
-    }
+        "/v1/policy": ("The policy and what it permits.", JSON, _OBJECT),
+        "/v1/data": ("The data dictionary, for people.", "text/markdown", _TEXT),
+        "/openapi.json": ("This document.", JSON, _OBJECT),
+        "/livez": ("Whether the process runs.", JSON, _ALIVE),
+        "/readyz": ("Whether reports can be taken.", JSON, _reference("Readiness")),
+    } | {f"/v1/schemas/{r.id}": (f"The JSON Schema of {r.id}.", JSON, _OBJECT) for r in REPORTS.values()}
+    paths: dict[str, Any] = {}
+    for path, (summary, media_type, schema) in pages.items():
+        found = {"description": summary, "content": {media_type: {"schema": schema}}}
+        responses = {"200": found, "405": _answers([Outcome.METHOD_NOT_ALLOWED])}
+        if path == "/readyz":
+            responses["503"] = found | {"description": "Reports cannot be taken."}
+        paths[path] = {"get": {"summary": summary, "responses": responses}}
+    return paths
 
 
-def _component(report: Report) -> dict[str, Any]:
-    return {key: value for key, value in json_schema(report).items() if key != "$schema"}
+def _components() -> dict[str, Any]:
+    components: dict[str, Any] = {"Answer": _ANSWER, "Readiness": _READINESS}
+    for report in REPORTS.values():
+        schema = json_schema(report)
+        del schema["$schema"]
+        for name, value in report.example.items():
+            schema["properties"][name]["examples"] = [value]
+        components[_name(report)] = schema
+        components[f"{_name(report)}-form"] = schema | {
+            "properties": {
+                name: field if name in schema["required"] else _or_empty(field)
+                for name, field in schema["properties"].items()
+            }
+        }
+    return components
+
+
+def _or_empty(field: dict[str, Any]) -> dict[str, Any]:
+    """In a form, a field that is not needed may be left empty."""
+    return {"anyOf": [field, {"const": ""}], "examples": field["examples"]}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _name(report: Report) -> str:

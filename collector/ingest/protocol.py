@@ -2,21 +2,43 @@
 
 The framework answers such requests before any handler runs, with text that quotes what was sent, and
 logs the client's address. Its own extension points stop short of that, so its request handler is replaced.
+The same handler bounds connections: their number, how long one may be idle or dawdle over a request's head
+(the framework's keep-alive timer does that from the first byte on), and how long an answer may stay unread.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from collector.ingest import tally
 from collector.ingest.answers import answer
-from collector.metrics import REPORTS
+from collector.ingest.tls import HANDSHAKE_SECONDS
+from collector.metrics import CONNECTIONS_CLOSED
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp.streams import StreamReader
     from aiohttp.web_request import BaseRequest
+
+    from collector.ingest.limits import Limits
+
+log = structlog.get_logger()
+# Answers that wait for their reader's attention get this much longer than bodies that are on their way.
+_ANSWER_SECONDS = 30
+# How long what was sent beyond an early answer is still read, so that the client gets to see the answer.
+_LINGER_SECONDS = 5
+_BACKLOG = 1024
+# What a body that is given up at the end needs to be answered for.
+_MOMENT_SECONDS = 0.5
 
 
 def outcome_of(status: int) -> Outcome:
@@ -24,13 +46,84 @@ def outcome_of(status: int) -> Outcome:
     known = {
         404: Outcome.NOT_FOUND,
         405: Outcome.METHOD_NOT_ALLOWED,
+        408: Outcome.TOO_SLOW,
         413: Outcome.TOO_LARGE,
     }
     return known.get(status, Outcome.INTERNAL if status >= 500 else Outcome.MALFORMED)  # noqa: PLR2004 - HTTP's boundary
 
 
 class _Handler(RequestHandler):
-    __slots__ = ()
+    # The body of the request that was begun last, None before the first.
+    __slots__ = ("asked",)
+
+    asked: StreamReader | None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Takes a connection; where there are too many, the one that has been idle longest makes room."""
+        assert isinstance(self._manager, _Server)  # noqa: S101 - made by it
+        there_is_room = self._manager.make_room()
+        self.asked = None
+        super().connection_made(transport)
+        if self.ssl_context is None:
+            # An answer is under way, and so under guard, until the kernel has all of it: a connection that is closed
+            # with some of it unsent stays until its other end reads. TLS has a limit of its own for that.
+            cast("asyncio.WriteTransport", transport).set_write_buffer_limits(high=0)
+        if not there_is_room:
+            self.drop("too_many")
+
+    def eof_received(self) -> bool:  # type: ignore[override] # True keeps the connection, says asyncio
+        """Answers a client that has sent its request and closed its side, as simple scripts do.
+
+        The framework would end the connection at once: the report would be stored and never acknowledged.
+        """
+        asked = self._messages[-1][1] if self._messages else None if self.is_idle() else self.asked
+        if asked is None or not asked.is_eof() or self.ssl_context is not None:
+            return False  # nothing was asked, or not all of it; TLS cannot be closed on one side alone
+        self.close()
+        return True
+
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def drop(self, reason: str) -> None:
+        """Ends the connection now, whatever is still to be written."""
+        CONNECTIONS_CLOSED.labels(reason).inc()
+        transport = self.transport
+        self.force_close()
+        if transport is not None:
+            transport.abort()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - the signature is the library's
+        """Ends the connection after `timeout` seconds and a moment at the latest, whatever is unread by then."""
+        guard = self._loop.call_later((timeout or 0) + _MOMENT_SECONDS, self.drop, "unread")
+        try:
+            await super().shutdown(timeout)
+        finally:
+            guard.cancel()
+
+    async def _handle_request(
+        self,
+        request: BaseRequest,
+        start_time: float | None,
+        request_handler: Callable[[BaseRequest], Awaitable[web.StreamResponse]],
+    ) -> tuple[web.StreamResponse, bool]:
+        """Handles one request; one whose answer is not read in time is dropped."""
+        assert isinstance(self._manager, _Server)  # noqa: S101 - made by it
+        at_the_latest = self._manager.limits.request_seconds + _ANSWER_SECONDS
+        guard = self._loop.call_later(at_the_latest, self.drop, "unread")
+        try:
+            return await super()._handle_request(request, start_time, request_handler)
+        finally:
+            guard.cancel()
+            if isinstance(self._manager, _Server):
+                self._manager.was_used(self)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401, ARG002 - the signature is the library's
+        """Keeps the type of a failure; none of a body that was not what its encoding said, which was answered."""
+        error = kw.get("exc_info")
+        if not isinstance(error, web.RequestPayloadError):
+            log.error("request_failed", error=type(error).__name__)
 
     def handle_error(
         self,
@@ -43,30 +136,89 @@ class _Handler(RequestHandler):
         if self._manager is None or isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionError
         outcome = outcome_of(status)
-        REPORTS.labels("none", outcome.value).inc()
+        tally.count_refused("none", outcome)
         response = answer(outcome, None, self._manager.documentation_url)  # type: ignore[attr-defined]
         response.force_close()
         return response
 
 
 class _Server(web.Server):
-    documentation_url = ""
+    def __init__(self, made: web.Server, limits: Limits, documentation_url: str) -> None:
+        make = made.request_factory
+
+        def request_factory(message: Any, body: StreamReader, handler: _Handler, *rest: Any) -> BaseRequest:  # noqa: ANN401 - the framework's own
+            handler.asked = body
+            return make(message, body, handler, *rest)
+
+        super().__init__(made.request_handler, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
+        self.limits = limits
+        self.documentation_url = documentation_url
 
     def __call__(self) -> RequestHandler:
         return _Handler(self, loop=self._loop, **self._kwargs)
 
+    def make_room(self) -> bool:
+        """Whether one more connection fits; if need be, the one that has been idle longest is closed for it."""
+        if len(self._connections) < self.limits.max_connections:
+            return True
+        # In the order in which they were made or last used.
+        for handler in self._connections:
+            if isinstance(handler, _Handler) and handler.is_idle():
+                handler.drop("too_many")
+                return True
+        return False
+
+    def was_used(self, handler: RequestHandler) -> None:
+        """Remembers that a request on this connection has just ended."""
+        transport = self._connections.pop(handler, None)
+        if transport is not None:
+            self._connections[handler] = transport
+
 
 class Runner(web.AppRunner):
-    """Runs an application behind the quiet request handler."""
+    """Runs an application behind the quiet request handler.
 
-    __slots__ = ("_documentation_url",)
+    Args:
+        app: the application.
+        limits: bounds of connections.
+        documentation_url: what answers to malformed requests link to.
+        shutdown_timeout: how long requests under way get at the end, in seconds.
+    """
 
-    def __init__(self, app: web.Application, documentation_url: str, *, shutdown_timeout: float) -> None:
-        super().__init__(app, access_log=None, shutdown_timeout=shutdown_timeout)
+    __slots__ = ("_documentation_url", "_limits")
+
+    def __init__(self, app: web.Application, limits: Limits, documentation_url: str, shutdown_timeout: float) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            shutdown_timeout=shutdown_timeout,
+            keepalive_timeout=limits.idle_seconds,
+            lingering_time=_LINGER_SECONDS,
+        )
+        self._limits = limits
         self._documentation_url = documentation_url
 
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        server = _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001
-        server.documentation_url = self._documentation_url
-        return server
+        return _Server(await super()._make_server(), self._limits, self._documentation_url)
+
+
+class Site(web.SockSite):
+    """Accepts connections on a listening socket, with a bound on how long a TLS handshake may take."""
+
+    __slots__ = ()
+
+    def __init__(self, runner: Runner, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+        super().__init__(runner, listening, ssl_context=context, backlog=_BACKLOG)
+
+    async def start(self) -> None:
+        """Begins to accept."""
+        await web.BaseSite.start(self)
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - the runner was set up
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if self._ssl_context else None,
+        )

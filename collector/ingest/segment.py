@@ -4,6 +4,7 @@ On disk:
     <spool>/<worker>/open/<day>.<incarnation>-<number>.ndjson     being appended to by its worker
     <spool>/<worker>/sealed/<the same name>                       complete; the store may load it
     <data>/quarantine/<worker>.<the same name>                    the engine could not parse it
+    <spool>/<worker>/probe                                        after a failure: does the disk write again?
 
 A line is one row as `ingest/validation.py` builds it, and `<day>` is the `received_on` of all of them.
 The incarnation is random for each start of a worker, so that no name is ever used twice.
@@ -12,15 +13,16 @@ Invariants:
     1. A name in open/ is durable (directory synced) before the first row in it is acknowledged.
     2. `durable_bytes` only grows by a successful fdatasync; a row is acknowledged only when its last
        byte lies below it.
-    3. Whatever follows `durable_bytes` after a failure is cut off before anything else is appended;
-       where it cannot be cut off, the segment is given up.
+    3. Whatever follows `durable_bytes` after a failure is cut off, durably, before anything else is appended
+       and before the segment is sealed; where it cannot be cut off, the segment is given up.
     4. After a failed fdatasync the segment is given up: the kernel may drop the pages and report
-       success the next time.
+       success the next time. Only the cut is synced after that, which leaves none of those pages.
     5. Recovery cuts a segment at its first invalid line; every acknowledged row lies before it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from typing import TYPE_CHECKING
@@ -52,6 +54,7 @@ class Segment:
     def __init__(self, worker_directory: Path, day: dt.date, name: str) -> None:
         self.day = day
         self.durable_bytes = 0
+        self._may_have_tail = False
         self._sealed = worker_directory / SEALED
         self._path = worker_directory / OPEN / f"{day.isoformat()}.{name}{SUFFIX}"
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -88,7 +91,7 @@ class Segment:
         if self.durable_bytes == 0:
             self._path.unlink(missing_ok=True)
             return
-        if self._path.stat().st_size != self.durable_bytes:
+        if self._may_have_tail:
             _cut_file(self._path, self.durable_bytes)  # a failed append left a tail that could not be cut then
         seal(self._path, self._sealed)
 
@@ -99,11 +102,15 @@ class Segment:
             self._descriptor = -1
 
     def _cut(self) -> None:
+        """Cuts off what is not durable; durably, or a power cut could bring it back among the rows that follow."""
+        self._may_have_tail = True
         try:
             os.ftruncate(self._descriptor, self.durable_bytes)
+            os.fsync(self._descriptor)
         except OSError as error:
             self.give_up()
             raise SegmentLostError from error
+        self._may_have_tail = False
 
 
 def seal(path: Path, sealed: Path) -> None:
@@ -127,16 +134,21 @@ def recover(worker_directory: Path) -> int:
             continue
         _cut_file(path, good_bytes)
         seal(path, worker_directory / SEALED)
+        # A power cut in the middle of sealing can leave both names, and to rename one onto the other does nothing.
+        path.unlink(missing_ok=True)
         kept += rows
     return kept
 
 
 def prepare(worker_directory: Path) -> None:
     """Makes a worker's directories, durably, readable by the owner alone."""
-    for directory in (worker_directory / OPEN, worker_directory / SEALED):
+    for directory in (worker_directory, worker_directory / OPEN, worker_directory / SEALED):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for directory in (worker_directory, worker_directory.parent, worker_directory.parent.parent):
+    spool, data = worker_directory.parent, worker_directory.parent.parent
+    for directory in (worker_directory, spool, data):
         sync_directory(directory)
+    with contextlib.suppress(PermissionError):  # not ours to read: then the data directory was there before us
+        sync_directory(data.parent)
 
 
 def day_of(path: Path) -> dt.date:

@@ -8,6 +8,7 @@ report waits for its own alone. The files and their invariants are in `ingest/se
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import os
@@ -20,6 +21,7 @@ import structlog
 
 from collector.ingest import segment as segments
 from collector.ingest.segment import Segment, SegmentLostError
+from collector.ingest.waiting import Waiting
 from collector.metrics import COMMIT_SECONDS, SPOOL_FAILURES
 from schemas.outcomes import Outcome
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = structlog.get_logger()
+_PROBE_BYTES = 262_144
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -46,12 +49,17 @@ class SegmentWriter:
         directory: `<spool>/<worker>`.
         seal_after_bytes: a segment this long is sealed.
         reserve_percent: share of the disk that stays free.
+        max_bytes: most bytes that may wait in this directory; None for as many as the disk holds.
     """
 
-    def __init__(self, directory: Path, *, seal_after_bytes: int, reserve_percent: float) -> None:
+    def __init__(
+        self, directory: Path, *, seal_after_bytes: int, reserve_percent: float, max_bytes: int | None = None
+    ) -> None:
         self._directory = directory
         self._seal_after_bytes = seal_after_bytes
         self._reserve = reserve_percent / 100
+        self._max_bytes = max_bytes
+        self._waiting = Waiting(directory)
         self._names = (f"{token}-{n:06d}" for token in (secrets.token_hex(4),) for n in itertools.count())
         self._segment: Segment | None = None
         self._opened_at = 0.0
@@ -73,6 +81,7 @@ class SegmentWriter:
                 self._segment = Segment(self._directory, day, next(self._names))
                 self._opened_at = time.monotonic()
             self._segment.append(rows)
+            self._waiting.bytes += len(rows)
         except SegmentLostError as error:
             self.seal()
             raise SpoolError(Outcome.UNAVAILABLE) from error
@@ -107,9 +116,32 @@ class SegmentWriter:
             self.seal()
 
     def is_full(self) -> bool:
-        """Whether free space is under the reserve."""
+        """Whether as much waits as may, or free space is under the reserve."""
+        if self._max_bytes is not None:
+            self._waiting.look()
+            if self._waiting.bytes >= self._max_bytes:
+                return True
         disk = os.statvfs(self._directory)
         return disk.f_bavail < disk.f_blocks * self._reserve
+
+    def can_write(self) -> bool:
+        """Whether the disk takes a file of some length; leaves none."""
+        probe = self._directory / "probe"
+        try:
+            with probe.open("wb", buffering=0) as file:
+                written = file.write(bytes(_PROBE_BYTES))
+                os.fdatasync(file.fileno())
+            probe.unlink()
+        except OSError:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+            return False
+        return written == _PROBE_BYTES
+
+    def oldest_sealed_seconds(self) -> float:
+        """How long the oldest sealed segment has waited for the store; 0 if none waits."""
+        self._waiting.look()
+        return max(0.0, time.time() - self._waiting.oldest) if self._waiting.oldest else 0.0
 
 
 class Spool:
@@ -139,12 +171,24 @@ class Spool:
         await durable
 
     async def seal_if_older_than(self, seconds: float) -> None:
-        """Seals the current segment once it has been open for `seconds`."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.seal_if_older_than, seconds)
+        """Seals the current segment once it has been open for `seconds`; after a failure, looks whether it is over.
+
+        Whoever sends reports may have stopped because of the failure: no commit would ever show that it is over.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._writer.seal_if_older_than, seconds)
+        if self.last_outcome is not Outcome.ACCEPTED and await loop.run_in_executor(
+            self._thread, self._writer.can_write
+        ):
+            self.last_outcome = Outcome.ACCEPTED
 
     async def is_full(self) -> bool:
-        """Whether free space is under the reserve."""
+        """Whether as much waits as may, or free space is under the reserve."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.is_full)
+
+    async def oldest_sealed_seconds(self) -> float:
+        """How long the oldest sealed segment has waited for the store; 0 if none waits."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.oldest_sealed_seconds)
 
     async def close(self) -> None:
         """Waits for the commits that are under way and seals."""

@@ -17,6 +17,8 @@ import orjson
 from pydantic import ValidationError
 
 from collector.ingest.pseudonyms import NO_LICENCE
+from collector.ingest.values import FIELDS as BUDGETED
+from collector.ingest.values import OTHER
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from schemas.reports import Report, ReportModel
 
 Pseudonym = Callable[[str, "dt.date"], str]
+# Product, field, value, day -> the value to store, see `ValueBudget.fit`.
+Fit = Callable[[str, str, str, "dt.date"], str]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_FORM_FIELDS = 32
 _MALFORMED = {"json_invalid", "json_type", "model_type", "model_attributes_type", "string_unicode"}
@@ -75,15 +79,22 @@ class Validator:
         self._version_line = functools.lru_cache(maxsize=4096)(_version_line)
         self._withdrawn = {source: policy.withdrawn_fields(source) for p in policy.permits_ for source in p.sources}
 
-    def validate_json(self, report: Report, body: bytes, today: dt.date) -> Verdict:
-        """The verdict on a report that came as a JSON object."""
+    def validate_json(self, report: Report, body: bytes, today: dt.date, fit: Fit | None = None) -> Verdict:
+        """The verdict on a report that came as a JSON object.
+
+        Args:
+            report: which report it must be.
+            body: the JSON.
+            today: the UTC date.
+            fit: replaces values that are over their budget; None for a report that is not stored.
+        """
         try:
             content = report.model.model_validate_json(body)
         except ValidationError as error:
             return self._explain(error)
-        return self._admit(report, content, today)
+        return self._admit(report, content, today, fit)
 
-    def validate_form(self, report: Report, body: bytes, today: dt.date) -> Verdict:
+    def validate_form(self, report: Report, body: bytes, today: dt.date, fit: Fit | None = None) -> Verdict:
         """The verdict on a report that came as a form; an empty form field counts as not sent."""
         try:
             pairs = parse_qsl(
@@ -102,9 +113,9 @@ class Validator:
             content = report.model.model_validate({name: v for name, v in pairs if v or name not in known})
         except ValidationError as error:
             return self._explain(error)
-        return self._admit(report, content, today)
+        return self._admit(report, content, today, fit)
 
-    def _admit(self, report: Report, content: ReportModel, today: dt.date) -> Verdict:
+    def _admit(self, report: Report, content: ReportModel, today: dt.date, fit: Fit | None) -> Verdict:
         # The model's own dictionary: this runs for every report, and attribute access costs more.
         fields = content.__dict__
         source = fields.get("source") or report.sources[0]
@@ -118,15 +129,18 @@ class Validator:
             blanked = sum(1 for name in withdrawn if fields.get(name))
             fields = {name: "" if name in withdrawn else value for name, value in fields.items()}
         key = fields.get("license_key")
+        name = fields["product"]
+        if fit is not None:
+            fields = fields | {field: fit(name, field, fields[field], today) for field in BUDGETED if field in fields}
         version = fields["product_version"]
         row = {
             "report_id": fields["report_id"] or self._new_id(),
             "received_on": today,
             "report": report.id,
             "source": source,
-            "product": fields["product"],
+            "product": name,
             "product_version": version,
-            "version_line": self._version_line(product, version),
+            "version_line": OTHER if version == OTHER else self._version_line(product, version),
             "os_version": fields["os_version"],
             "instance_type": fields.get("instance_type", ""),
             "language": fields["language"],

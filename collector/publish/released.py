@@ -38,6 +38,17 @@ class Released:
     def __init__(self, engine: Engine) -> None:
         self.__engine = engine
 
+    def values(self, fields: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+        """The values of each of `fields` that are published, by product and field."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for field in fields:
+            rows = self.__engine.rows(
+                f"SELECT DISTINCT product, {field} FROM public.cells WHERE product != '' AND {field} != '' ORDER BY ALL"
+            )
+            for product, value in rows:
+                found.setdefault(product, {}).setdefault(field, []).append(value)
+        return found
+
     def cells(
         self,
         measure: str,

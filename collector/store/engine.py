@@ -1,14 +1,17 @@
 """The ClickHouse engine behind one small interface: statements in, rows out, error codes for errors.
 
-The embedded engine is chDB through clickhouse-connect: one process may open one directory. Engine
-errors quote values, so their text stays here; what leaves is the code.
+Two engines, one set of statements: the embedded one here (chDB through clickhouse-connect; one process
+may open one directory), and a ClickHouse server (store/server.py). Engine errors quote values and
+addresses, so their text stays here; what leaves is a code and one of a closed list of kinds.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
@@ -23,53 +26,106 @@ if TYPE_CHECKING:
 _CODE = re.compile(r"Code: (\d+)\.")
 # The row or the file itself is at fault: trying again cannot help.
 # 6, 27, 38, 41, 53, 69, 70, 72, 117, 130, 131, 376: cannot parse or convert; 636: cannot detect structure.
+# Not 3 and 33: that is what a server says of a body that was cut on its way.
 PARSE_CODES = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 130, 131, 376, 636})
+
+
+class Failure(StrEnum):
+    """How a statement failed."""
+
+    ANSWERED = "answered"  # the engine said no
+    REFUSED = "refused"  # nobody took the connection
+    UNKNOWN_HOST = "unknown_host"  # the name has no address
+    NO_PASSWORD = "no_password"  # noqa: S105 - its file cannot be read
+    UNTRUSTED = "untrusted"  # no TLS, or a certificate that is not trusted
+    TIMEOUT = "timeout"  # no answer within the time
+    LOST = "lost"  # the connection ended before the answer did: it may have been done or not
 
 
 class EngineError(Exception):
     """A statement that failed.
 
     Attributes:
-        code: ClickHouse's error code; 0 if the engine gave none.
+        code: ClickHouse's error code; 0 if there is none.
+        kind: how it failed; anything but ANSWERED means that the engine could not be asked.
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"the engine answered with error code {code}")
+    def __init__(self, code: int, kind: Failure = Failure.ANSWERED) -> None:
+        answered = f"the engine answered with error code {code}"
+        super().__init__(answered if kind is Failure.ANSWERED else f"the store cannot be reached: {kind}")
         self.code = code
+        self.kind = kind
 
 
-class Engine:
-    """One connection. Its calls are serialised; open a `session` for work beside it."""
+class Engine(ABC):
+    """One connection. Open a `session` for work beside it. Every method may raise EngineError."""
+
+    @abstractmethod
+    def session(self) -> Engine:
+        """A second connection to the same engine, for statements that run beside this one's."""
+
+    @abstractmethod
+    def command(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401 - any bound value
+        """Runs a statement that returns nothing; `{name:Type}` in it is bound to a parameter."""
+
+    @abstractmethod
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
+        """The rows of a query; `{name:Type}` in it is bound to a parameter."""
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Inserts rows; returns when they are on disk."""
+
+    @abstractmethod
+    def load(self, table: str, files: Sequence[Path], rows: int) -> None:
+        """Loads files of whole NDJSON lines as they are; returns when their rows are on disk.
+
+        After an error any part of them may be in the table; load them again.
+
+        Args:
+            table: where to.
+            files: what to load.
+            rows: how many rows the files have together.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the connection."""
+
+
+class EmbeddedEngine(Engine):
+    """The engine inside this process. Calls on one connection are serialised."""
 
     def __init__(self, client: Client, directory: Path) -> None:
         self._client = client
         self._directory = directory
 
     def session(self) -> Engine:
-        """A second connection to the same engine, for statements that run beside this one's."""
+        """See Engine."""
         return open_embedded(self._directory)
 
-    def command(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401 - any bound value
-        """Runs a statement that returns nothing; `{name:Type}` in it is bound to a parameter."""
+    def command(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401
+        """See Engine."""
         with _codes_only():
             self._client.command(statement, parameters=parameters or None)
 
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
-        """The rows of a query; `{name:Type}` in it is bound to a parameter."""
+        """See Engine."""
         with _codes_only():
             return [tuple(row) for row in self._client.query(query, parameters=parameters or None).result_rows]
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Inserts rows; returns when they are on disk."""
+        """See Engine."""
         if rows:
             with _codes_only():
                 self._client.insert(table, rows, column_names=list(columns))
 
-    def load(self, table: str, ndjson: Path) -> None:
-        """Loads a file of NDJSON as it is; returns when its rows are on disk. All of them or none."""
-        path = os.fspath(ndjson).replace("\\", "\\\\").replace("'", "\\'")
-        with _codes_only():
-            self._client.command(f"INSERT INTO {table} FROM INFILE '{path}' FORMAT JSONEachRow")
+    def load(self, table: str, files: Sequence[Path], rows: int) -> None:  # noqa: ARG002 - confirmed is complete here
+        """See Engine. One statement for each file: it costs little here, and a glob would misread odd paths."""
+        for file in files:
+            path = os.fspath(file).replace("\\", "\\\\").replace("'", "\\'")
+            with _codes_only():
+                self._client.command(f"INSERT INTO {table} FROM INFILE '{path}' FORMAT JSONEachRow")
 
     def close(self) -> None:
         """Closes the connection; the engine ends with its last one."""
@@ -86,7 +142,13 @@ def open_embedded(directory: Path) -> Engine:
     with _codes_only():
         client = clickhouse_connect.get_client(interface="chdb", path=os.fspath(directory))
         client.command("SET async_insert = 0")
-    return Engine(client, directory)
+    return EmbeddedEngine(client, directory)
+
+
+def code_of(error: ClickHouseError) -> int:
+    """The engine's code in an error of the driver; 0 if it has none."""
+    found = _CODE.search(str(error))
+    return int(getattr(error, "code", None) or (found[1] if found else 0))
 
 
 @contextmanager
@@ -94,6 +156,4 @@ def _codes_only() -> Iterator[None]:
     try:
         yield
     except ClickHouseError as error:
-        code = getattr(error, "code", None)
-        found = _CODE.search(str(error))
-        raise EngineError(code or (int(found[1]) if found else 0)) from None
+        raise EngineError(code_of(error)) from None

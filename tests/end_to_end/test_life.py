@@ -72,6 +72,18 @@ def test_real_report_becomes_a_published_number(tmp_path: Path) -> None:
     assert "6.4.2-0" not in by_version.stdout  # one machine is never shown
 
 
+def test_client_version_that_must_stop_stops_for_good(tmp_path: Path) -> None:
+    skip_where_the_machine_says_off()
+    assert client(tmp_path, "on").returncode == 0
+    with running(tmp_path / "data", "--stopped-clients", "1") as server:
+        assert "stop" in send_with_client(tmp_path, server, "6.4.2-0")
+        before = server.metric("telemetry_received_total")
+        assert before == 1
+        assert "stop" in send_with_client(tmp_path, server, "6.4.2-0")
+        assert server.metric("telemetry_received_total") == before  # it does not even ask any more
+        assert server.metric('telemetry_reports_total{outcome="client_stopped"') == 1
+
+
 async def post_all(url: str, bodies: list[dict[str, str]]) -> list[str]:
     """Posts bodies with ids of their own over a few connections; the ids that were acknowledged."""
     acknowledged: list[str] = []
@@ -152,6 +164,28 @@ def test_crashed_child_is_started_again_and_nothing_is_lost(tmp_path: Path) -> N
     assert {*first, *second} <= set(stored_ids(tmp_path / "data"))
 
 
+def test_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    ports = ["--ingest-port", "0", "--reports-port", "0", "--metrics-port", "0"]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [BIN / "collector", "serve", "--data", tmp_path / "data", *ports],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+        )
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(3)]
+    bodies = [{"source": "vm", "product": "redis", "product_version": "7.4.1"}] * 20
+    try:
+        for pid in children(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        assert len(asyncio.run(post_all(lines[0].split()[-1], bodies))) >= 19  # one may meet the dying worker
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
 def test_two_workers_share_the_port_and_both_spools_are_loaded(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--workers", "2") as server:
         assert len(children(server.process.pid)) == 3
@@ -219,7 +253,7 @@ def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
     day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
     data = tmp_path / "data"
     spool(data, "w0", day, 500)
-    with running(data) as server:
+    with running(data, "--new-values-per-day", "1") as server:
         deadline = time.monotonic() + 30
         while (server.status()["last_closed"] or "") < str(day):
             assert time.monotonic() < deadline
@@ -230,6 +264,31 @@ def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
         assert abs(cell["value"] - 500) <= 50
         with urllib.request.urlopen(f"{server.reports}/v1/usage?product=wordpress&grain=day&from={day}") as response:
             assert json.load(response)["cells"] == [cell]
+        published_value_never_counts_as_a_new_one(server)
+
+
+def published_value_never_counts_as_a_new_one(server: Server) -> None:
+    """With a budget of one: the first new version stays, the second becomes `other`, the published one stays."""
+    published = row()["product_version"]
+    deadline = time.monotonic() + 30
+    known = server.data / "known-values.json"
+    while published not in (known.read_text() if known.exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1.5)  # the worker looks at the file twice a second
+    for version in ("9.0.0", "9.0.1", published):
+        body = {"source": "vm", "product": "wordpress", "product_version": version}
+        assert asyncio.run(post_all(server.ingest, [body]))
+    server.wait_until_loaded()
+    assert server.metric('telemetry_values_replaced_total{field="product_version"}') == 1
+    assert server.stop() == 0
+    engine = open_embedded(server.data / "engine")
+    today = dt.datetime.now(dt.UTC).date()
+    stored = engine.rows(
+        "SELECT product_version FROM private.reports WHERE received_on = {day:Date} ORDER BY 1", day=today
+    )
+    engine.close()
+    assert [version for (version,) in stored] == sorted(["9.0.0", "other", published])
 
 
 def test_asked_to_publish_a_running_server_waits_for_its_spools(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ from blockbuster import blockbuster_ctx
 
 from collector.configuration import Configuration
 from collector.ingest import server
-from collector.ingest.intake import Intake, Limits
+from collector.ingest.intake import Intake
 from collector.ingest.pseudonyms import Peppers
 from collector.ingest.spool import SegmentWriter, Spool
 from collector.ingest.validation import Validator
+from collector.ingest.values import ValueBudget
+from collector.settings import Settings
+from collector.worker import limits
 from tests.sample_days import DAY
 
 BOOT = {"source": "vm", "product": "wordpress", "product_version": "6.4.2-0"}
@@ -26,8 +29,15 @@ async def test_taking_reports_makes_no_blocking_call_in_the_loop(tmp_path: Path,
     peppers.prepare(DAY)
     spool = Spool(SegmentWriter(tmp_path / "spool" / "w0", seal_after_bytes=2000, reserve_percent=0))
     validator = Validator(configuration.policy, configuration.catalogue, peppers.pseudonym, lambda: str(uuid.uuid4()))
-    intake = Intake(validator, spool, Limits(16384, 1 << 20, 100), lambda: DAY)
-    runner = web.AppRunner(server.build(intake, spool, configuration.policy, "/v1/data"), access_log=None)
+    intake = Intake(validator, spool, ValueBudget(100), limits(Settings(data=tmp_path)), lambda: DAY)
+    app = server.build(
+        intake,
+        spool,
+        server.Documents(configuration.policy),
+        behind_after_seconds=60,
+        documentation_url="/v1/data",
+    )
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"

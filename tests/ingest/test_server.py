@@ -212,3 +212,13 @@ def test_no_label_of_any_metric_holds_a_value_of_a_report(server: Server) -> Non
         text = response.read().decode()
     assert "canary" not in text
     assert "wordpress" not in text
+
+
+def test_client_that_closes_its_side_after_the_request_still_gets_its_answer(server: Server) -> None:
+    body = json.dumps(GOOD).encode()
+    lines = [f"POST {BOOT} HTTP/1.1", "Host: a", f"Content-Type: {JSON}", f"Content-Length: {len(body)}", "", ""]
+    whole = "\r\n".join(lines).encode() + body
+    for _ in range(20):
+        assert exchange(server, whole, half_close=True).startswith(b"HTTP/1.1 202 ")
+    assert exchange(server, whole[:-1], half_close=True) == b""
+    assert exchange(server, b"", half_close=True) == b""

@@ -12,6 +12,12 @@ from collector.store.engine import Engine
 MakePublisher = Callable[..., Publisher]
 
 
+@pytest.fixture(params=["embedded", "server"])
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    """Closing and releasing are the same statements on both engines."""
+    return str(request.param)
+
+
 @pytest.fixture
 def make_publisher(engine: Engine, configuration: Configuration) -> MakePublisher:
     def make(has_loaded_past: Callable[[dt.date], bool] = lambda _: True) -> Publisher:

@@ -59,3 +59,18 @@ def test_missing_catalogue_is_one_clear_line(tmp_path: Path) -> None:
 )
 def test_version_line_is_the_leading_numbers(product: str, version: str, line: str) -> None:
     assert load_catalogue(load_policy()).products[product].version_line(version) == line
+
+
+def test_added_products_join_the_catalogue_and_all_problems_of_both_come_at_once(tmp_path: Path) -> None:
+    added = tmp_path / "added.toml"
+    assert load_catalogue(load_policy(), added=added) == load_catalogue(load_policy())
+    good = {"policy": "vendor-privacy-policy", "report": "image-boot", "sources": '["vm"]'}
+    added.write_text(ENTRY.format(**good))
+    assert set(load_catalogue(load_policy(), added=added).products) - set(load_catalogue(load_policy()).products) == {
+        "acme-installer"
+    }
+    configured = tmp_path / "products.toml"
+    configured.write_text(SHIPPED_CATALOGUE.read_text() + ENTRY.format(**(good | {"policy": "other"})))
+    with pytest.raises(ConfigurationError) as caught:
+        load_catalogue(load_policy(), configured, added)
+    assert [line.split(":")[0] for line in caught.value.problems] == [str(configured), str(added)]

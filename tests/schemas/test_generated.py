@@ -22,4 +22,6 @@ def test_every_outcome_has_a_heading_that_answers_can_link_to() -> None:
 def test_client_contract_of_statuses() -> None:
     assert [o for o in Outcome if o.status == 202] == [Outcome.ACCEPTED]
     drop = {400, 404, 405, 413, 415, 422}
-    assert {o.status for o in Outcome} - drop == {200, 202, 500, 503, 507}
+    assert [o for o in Outcome if o.status == 410] == [Outcome.CLIENT_STOPPED]
+    try_again = {408, 429, 500, 503, 507}
+    assert {o.status for o in Outcome} - drop - try_again == {200, 202, 410}

@@ -80,7 +80,7 @@ def test_unreadable_segment_goes_to_quarantine_and_blocks_nothing(
 def test_engine_errors_carry_a_code_and_no_text(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "bad.ndjson").write_text('{"report_id": "canary-value"}\n')
     with pytest.raises(EngineError) as caught:
-        engine.load("private.reports", tmp_path / "bad.ndjson")
+        engine.load("private.reports", [tmp_path / "bad.ndjson"], 1)
     assert caught.value.code == 376
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -137,7 +137,7 @@ def test_files_of_somebody_else_are_left_alone(tmp_path: Path, loader: Loader) -
 def test_path_with_quotes_is_loaded(tmp_path: Path, engine: Engine) -> None:
     odd = tmp_path / "it's \\ odd.ndjson"
     odd.write_bytes(json.dumps(row(), default=str).encode() + b"\n")
-    engine.load("private.reports", odd)
+    engine.load("private.reports", [odd], 1)
     assert stored(engine) == 1
 
 

@@ -1,0 +1,114 @@
+"""Whether what the operator wrote can be used, and for how much longer: configuration, permits, certificate."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from collector.check import problems
+from collector.configuration import fingerprint, in_use, read_configuration
+from collector.doctor.finding import Finding
+from collector.ingest.tls import CertificateError, check_pair
+from schemas.policy import load_policy
+from schemas.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from collector.doctor.case import Case
+    from collector.settings import Settings
+
+_REVIEW_DAYS = 30
+_RENEW_DAYS = 14
+_EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
+_HANDSHAKE_TURNS = 6
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Problems as `collector check` lists them, permits and the certificate by their dates, and what is in use."""
+    found = [
+        Finding.problem(problem, f"mend it, see with: collector check --data {case.paths.data}; then send SIGHUP")
+        for problem in problems(case.settings)
+    ]
+    yield from found or [Finding.ok("policy, catalogue and menu can be used")]
+    if not found:
+        yield from _in_use(case)
+    yield from _permits(case.settings, case.now.date())
+    if case.settings.tls_certificate and case.settings.tls_key:
+        yield from _certificate(case.settings.tls_certificate, case.settings.tls_key, case.now)
+
+
+def _in_use(case: Case) -> Iterator[Finding]:
+    """Whether a running `serve` works with what is written."""
+    known = in_use(case.paths) if case.serving and not case.no_answer else None
+    if known is not None and known != fingerprint(read_configuration(case.settings)):
+        yield Finding.warning(
+            "the running collector works with an earlier policy, catalogue or menu",
+            "send SIGHUP to `collector serve`; a changed menu needs a restart",
+        )
+
+
+def _permits(settings: Settings, today: dt.date) -> Iterator[Finding]:
+    try:
+        policy = load_policy(settings.policy)
+    except ConfigurationError:
+        return  # said already
+    ends = defaultdict(set)
+    for permit in policy.permits_:
+        if not permit.withdrawn:
+            ends[permit.expires].add(permit.field)
+    for day, fields in sorted(ends.items()):
+        names, left = ", ".join(sorted(fields)), (day - today).days
+        todo = f"have the policy's owner review it, and write the new date in {settings.policy}, or withdraw the field"
+        if left < 0:
+            yield Finding.problem(f"the permit of {names} expired on {day}", todo)
+        elif left <= _REVIEW_DAYS:
+            yield Finding.warning(f"the permit of {names} expires on {day}, in {left} days", todo)
+
+
+def _certificate(certificate: Path, key: Path, now: dt.datetime) -> Iterator[Finding]:
+    todo = "renew it, then send SIGHUP to `collector serve`; no connection is dropped"
+    try:
+        check_pair(certificate, key)
+        ends = _valid_until(certificate, key)
+    except CertificateError as error:
+        yield Finding.problem(str(error), "mend it, then send SIGHUP to `collector serve`")
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code == _EXPIRED:
+            yield Finding.problem(f"{certificate} has expired: no client sends any more", todo)
+        else:
+            yield Finding.problem(f"{certificate} is refused by clients: {error.verify_message}", todo)
+    else:
+        left = (ends - now).days
+        text = f"{certificate} expires on {ends.date()}, in {left} days"
+        yield Finding.warning(text, todo) if left < _RENEW_DAYS else Finding.ok(text)
+
+
+def _valid_until(certificate: Path, key: Path) -> dt.datetime:
+    """When the certificate ends, as a client learns it that trusts just this one: by a handshake in memory.
+
+    Raises:
+        ssl.SSLCertVerificationError: a client would refuse it.
+    """
+    offered = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    offered.load_cert_chain(certificate, key)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.load_verify_locations(certificate)
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = offered.wrap_bio(there, back, server_side=True)
+    client = trusting.wrap_bio(back, there)
+    for _ in range(_HANDSHAKE_TURNS):
+        for side in (client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+        seen = client.getpeercert() if client.version() else None
+        if seen:
+            return dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(seen["notAfter"])), dt.UTC)
+    raise ssl.SSLError("the handshake does not end")

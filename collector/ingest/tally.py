@@ -1,0 +1,51 @@
+"""Counts what became of each report: the one place where the metric is incremented.
+
+What an operator should hear of is also kept for the log: a launch day cannot be repeated, so a product that is
+missing from the catalogue must be noticed while it still sends.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from collector.metrics import RECEIVED, REPORTS
+from schemas.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter as Metric
+
+_WORTH_TELLING = {
+    Outcome.UNKNOWN_PRODUCT,
+    Outcome.RATE_LIMITED,
+    Outcome.BUSY,
+    Outcome.SPOOL_FULL,
+    Outcome.UNAVAILABLE,
+    Outcome.INTERNAL,
+    Outcome.CLIENT_STOPPED,
+}
+_metrics: dict[tuple[str, Outcome], Metric] = {}
+_to_tell: Counter[Outcome] = Counter()
+
+
+def count(report: str, outcome: Outcome, reports: int = 1) -> None:
+    """Counts reports by what became of them; `report` is a report's id or `none`."""
+    metric = _metrics.get((report, outcome))
+    if metric is None:
+        metric = _metrics[report, outcome] = REPORTS.labels(report, outcome.value)
+    metric.inc(reports)
+    if outcome in _WORTH_TELLING:
+        _to_tell[outcome] += reports
+
+
+def count_refused(report: str, outcome: Outcome) -> None:
+    """Counts a request that is answered without its body being looked at: one report, received and refused."""
+    RECEIVED.inc()
+    count(report, outcome)
+
+
+def take_worth_telling() -> dict[str, int]:
+    """Reports by outcome since the last call, of the outcomes that an operator should hear of."""
+    taken = {outcome.value: reports for outcome, reports in _to_tell.items()}
+    _to_tell.clear()
+    return taken

@@ -1,0 +1,215 @@
+"""A real ClickHouse server, as a process of its own that tests start, hang, kill and start again.
+
+The server is the one inside a library that npm distributes; its version and checksum are pinned here.
+It is fetched once into the user's cache. Where that is not possible the tests that need it are skipped
+and say so; with REQUIRE_ALL=1 they fail.
+
+Run as a program it becomes the server: `python clickhouse_server.py LIBRARY ARGUMENT...`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PACKAGE = "@chdb/lib-linux-x64-gnu"
+VERSION = "26.7.3-stable.1"
+SHA512 = (
+    "5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35"
+    "a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7"
+)
+PASSWORD = "a-password-of-tests"  # noqa: S105 - of a server that lives as long as a test
+USERS = f"""<clickhouse>
+<profiles><default/><loader><readonly>0</readonly></loader></profiles><quotas><default/></quotas>
+<users>
+<default><password></password><profile>default</profile><quota>default</quota>
+<networks><ip>127.0.0.1</ip></networks></default>
+<loader><password>{PASSWORD}</password><profile>loader</profile><quota>default</quota>
+<networks><ip>127.0.0.1</ip></networks></loader>
+</users></clickhouse>"""
+# The library serves as long as its command runs, so that is one that never ends.
+FOR_EVER = (
+    "SYSTEM START LISTEN HTTP; SELECT sleepEachRow(1) FROM system.numbers FORMAT Null "
+    "SETTINGS function_sleep_max_microseconds_per_block=0, max_block_size=1"
+)
+
+
+class NotAvailableError(Exception):
+    """The server cannot be had on this machine; the text says what is missing."""
+
+
+def library() -> Path:
+    """The server's library, fetched if it is not in the cache.
+
+    Raises:
+        NotAvailableError: it cannot be fetched.
+    """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise NotAvailableError("the ClickHouse server of the tests is for Linux on x86_64")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    found = base / "product-telemetry" / f"clickhouse-{VERSION}" / "libchdb.so"
+    if found.exists():
+        return found
+    if shutil.which("npm") is None:
+        raise NotAvailableError("npm is needed to fetch a ClickHouse server, and is not installed")
+    found.parent.mkdir(parents=True, exist_ok=True)
+    with (found.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not found.exists():
+            _fetch(found)
+    return found
+
+
+def _fetch(target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        command = ["npm", "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", directory]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=100)
+        except (subprocess.SubprocessError, OSError) as error:
+            raise NotAvailableError(f"npm could not fetch {PACKAGE} {VERSION}") from error
+        (packed,) = Path(directory).glob("*.tgz")
+        with packed.open("rb") as file:
+            if hashlib.file_digest(file, "sha512").hexdigest() != SHA512:
+                raise NotAvailableError(f"what npm fetched as {PACKAGE} {VERSION} is something else")
+        with tarfile.open(packed) as archive:
+            archive.extract("package/libchdb.so", directory, filter="data")
+        (Path(directory) / "package" / "libchdb.so").rename(target)
+
+
+@dataclass
+class ClickHouseServer:
+    """One server on a directory and a port that stay the same over restarts.
+
+    Args:
+        directory: for configuration, log and, if `data` is not given, its data.
+        data: where the server keeps its data.
+    """
+
+    directory: Path
+    data: Path | None = None
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.port = self.port or free_port()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "users.xml").write_text(USERS)
+        config = f"<clickhouse><users_config>{self.directory / 'users.xml'}</users_config></clickhouse>"
+        (self.directory / "config.xml").write_text(config)
+        self.password_file = self.directory / "password"
+        self.password_file.write_text(PASSWORD + "\n")
+        self.password_file.chmod(0o600)
+
+    def url(self, port: int | None = None) -> str:
+        """The setting `store_url` for this server, or for something on `port` before it."""
+        return f"clickhouse://loader@127.0.0.1:{port or self.port}"
+
+    def options(self, port: int | None = None) -> list[str]:
+        """Options with which `collector serve` uses this server."""
+        return ["--store-url", self.url(port), "--store-password-file", os.fspath(self.password_file)]
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        arguments = [
+            f"--config-file={self.directory / 'config.xml'}",
+            f"--path={self.data or self.directory / 'data'}",
+            "--listen_host=127.0.0.1",
+            f"--http_port={self.port}",
+            f"--query={FOR_EVER}",
+        ]
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, library(), *arguments], stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + 60
+        while not self.answers():
+            assert self.process.poll() is None, (self.directory / "log").read_text()
+            assert time.monotonic() < deadline, "the ClickHouse server does not answer"
+            time.sleep(0.05)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ping", timeout=1) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def hang(self) -> None:
+        """It keeps its connections and says nothing more."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL; `start` starts it again on what is left."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def ask(self, query: str) -> list[list[str]]:
+        """The rows of a query, as text; asked by a user of the tests' own."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/?default_format=TabSeparated", query.encode())
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return [line.split("\t") for line in response.read().decode().splitlines()]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()) from error
+
+    def empty(self) -> None:
+        """Drops what a test left, once nothing uses it: the library aborts where an insert still unwinds.
+
+        It is a server by a trick, and may have aborted with the test before: then it is started again.
+        """
+        if not self.answers():
+            self.kill()
+            self.start()
+        while self.ask("SELECT count() FROM system.processes") != [["2"]]:  # this one, and the one that serves
+            time.sleep(0.02)
+        for database in ("private", "public"):
+            self.ask(f"DROP DATABASE IF EXISTS {database} SYNC")
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def become_server(library_path: str, arguments: list[str]) -> None:
+    """Runs the server in this process, for as long as the process that started it lives."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    run = ctypes.CDLL(library_path).chdb_query_cmdline
+    run.restype = ctypes.c_void_p
+    given = [os.fsencode(argument) for argument in ("clickhouse", *arguments)]
+    run(len(given), (ctypes.c_char_p * len(given))(*given))
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    become_server(sys.argv[1], sys.argv[2:])
