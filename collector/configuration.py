@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector.layout import Layout
-from collector.publish.menu import Menu, load_menu
+from collector.publish.accounting import over_budget
+from collector.publish.menu import SHIPPED_MENU, Menu, load_menu
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.policy import Policy, load_policy
 from schemas.problems import ConfigurationError
@@ -58,6 +59,8 @@ def read_configuration(settings: Settings) -> Configuration:
         problems += error.problems
     try:
         menu = load_menu(policy, settings.menu)
+        most = settings.most_epsilon_per_report, settings.most_epsilon_per_licence_month
+        problems += [f"{settings.menu or SHIPPED_MENU}: {line}" for line in over_budget(menu, settings.profile, *most)]
     except ConfigurationError as error:
         problems += error.problems
     if problems or catalogue is None or menu is None:

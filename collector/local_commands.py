@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from collector.publish.publisher import last_closed
+from collector.publish.publisher import due_days, last_closed
 from collector.store import quarantine
 from collector.store.retry import retry
 
@@ -69,12 +69,11 @@ def last_due(now: dt.datetime, publish_after_minutes: int) -> dt.date:
 
 def _days(room: StoreRoom) -> dict[str, Any]:
     # Not the publisher's own connection: a question need not wait for a day that is being closed.
-    publisher = dataclasses.replace(room.publisher, engine=room.engine)
     last = last_closed(room.engine)
     through = last_due(dt.datetime.now(dt.UTC), room.settings.publish_after_minutes)
     return {
         "last_closed": last.isoformat() if last else None,
-        "due": [day.isoformat() for day in publisher.due(through)],
+        "due": [day.isoformat() for day in due_days(room.engine, through)],
     }
 
 

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     catalogue: Path = Field(SHIPPED_CATALOGUE, description="The products that may report, as TOML.")
     menu: Path | None = Field(None, description="The menu of published tables, as TOML; the shipped one if not set.")
     profile: Literal["standard", "strict"] = Field("standard", description="Noise profile of the menu.")
+    most_epsilon_per_report: float = Field(
+        5.0, gt=0, le=100, description="Most that all releases together may reveal of one report; see `privacy`."
+    )
+    most_epsilon_per_licence_month: float = Field(
+        2.0, gt=0, le=100, description="Most that a month's releases may reveal of one licence; see `privacy`."
+    )
     max_body_bytes: int = Field(16_384, ge=512, le=1_048_576, description="Longest single report.")
     max_batch_bytes: int = Field(4_194_304, ge=4_096, le=67_108_864, description="Longest NDJSON batch.")
     max_batch_lines: int = Field(10_000, ge=1, le=100_000, description="Most lines of an NDJSON batch.")

@@ -25,6 +25,7 @@ from collector.ingest.values import write_known
 from collector.layout import layout
 from collector.loading import Loading, facts
 from collector.metrics import PUBLISH_FAILURES
+from collector.publish.lease import NotThePublisherError
 from collector.publish.publisher import NotOverError, last_closed
 from collector.reports import server as reports
 from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
@@ -66,7 +67,7 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         await asyncio.wait([opening], timeout=_EMBEDDED_OPENS_SECONDS if settings.store_url is None else 1)
         _refuse_newer(opening)
         publishing = asyncio.Lock()
-        published = reports.routes(room.released, configuration.menu, simulated=paths.simulated.exists())
+        published = reports.routes(room.released, room.publisher.rules, simulated=paths.simulated.exists())
         runners = [
             await _serve(published, listening),
             await _serve(
@@ -134,7 +135,7 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
     """Publishes what is due; a failure is logged and tried again."""
     await asyncio.wait([opening])
     clock = Steadiness()
-    told = False
+    told = stands_by = False
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
         if not clock.is_steady(now.timestamp(), seconds_since_boot()):
@@ -149,6 +150,12 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
                     await asyncio.to_thread(_tell_known_values, room)
                     told = True
                 await asyncio.to_thread(_publish_closable, room, now, through)
+                await asyncio.to_thread(_publish_so_far, room, now)
+            stands_by = False
+        except NotThePublisherError:
+            if not stands_by:
+                log.info("publishing_stands_by")
+            stands_by = True
         except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             PUBLISH_FAILURES.inc()
             log.error("publish_failed", **facts(error))
@@ -171,6 +178,13 @@ def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> li
     released = [str(period) for period in room.publisher.publish(now.date(), closable)]
     _tell_known_values(room)
     return released
+
+
+def _publish_so_far(room: StoreRoom, now: dt.datetime) -> None:
+    """Releases the open day so far, once what came until now is loaded."""
+    period = room.publisher.due_so_far(now)
+    if period is not None and not room.loader.is_behind:
+        room.publisher.publish_so_far(period)
 
 
 def _tell_known_values(room: StoreRoom) -> None:
@@ -200,7 +214,10 @@ def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
             return web.json_response({"error": str(NotOverError(through, now.date()))}, status=400)
         async with publishing:
             await asyncio.to_thread(room.loader.load_some)
-            released = await asyncio.to_thread(_publish_closable, room, now, through)
+            try:
+                released = await asyncio.to_thread(_publish_closable, room, now, through)
+            except NotThePublisherError as error:
+                return web.json_response({"error": str(error)}, status=409)
             waiting = await asyncio.to_thread(room.publisher.due, through)
         return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})
 

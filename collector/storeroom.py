@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from stat import S_IROTH, S_IWOTH
 from typing import TYPE_CHECKING, Any
 
+from collector.publish.lease import Lease
 from collector.publish.publisher import Publisher
+from collector.publish.release import Rules
 from collector.publish.released import Released
 from collector.status import status
 from collector.store.engine import Engine, open_embedded
@@ -73,8 +75,9 @@ def open_store(
         loader = Loader(sessions[1], paths.spool, paths.quarantine)
         publisher = Publisher(
             engine=sessions[2],
-            menu=configuration.menu,
-            profile=settings.profile,
+            rules=Rules(configuration.menu, settings.profile),
+            # The embedded engine has one publisher: whoever holds its directory's lock.
+            lease=Lease(sessions[2], "embedded" if settings.store_url is None else installation_name(paths.engine)),
             keep_after_release_days=settings.keep_after_release_days,
             has_loaded_past=loader.has_loaded_past,
         )

@@ -16,6 +16,8 @@ VERBS = {
     "status": "What was accepted, where it is, and what happens next.",
     "usage": "Published counts of a product, or of all products.",
     "publish": "Close days that are over and release their counts.",
+    "privacy": "What the published counts can reveal about one report or licence, at the most.",
+    "releases": "What was released, when, and by which rules.",
     "simulate": "Fill a directory with a made-up fleet, to look around.",
     "reload": "Have a running serve read policy, catalogue and certificate again.",
     "products": "List, add and remove products, without a restart.",

@@ -80,7 +80,7 @@ def _answer_here(settings: Settings, question: Question) -> dict[str, Any]:
 
     try:
         with open_room(settings) as room:
-            return usage(room.released, room.publisher.menu, question, simulated=room.paths.simulated.exists())
+            return usage(room.released, room.publisher.rules.menu, question, simulated=room.paths.simulated.exists())
     except UsageError as error:
         fail(str(error))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NOT_REPORTED = "(not reported)"
+_NOT_SHOWN = "(not shown)"
 _BAR_WIDTH = 24
 # A bar needs this much beside the numbers; in a narrower terminal they go without.
 _BARS_FROM_WIDTH = 78
@@ -48,12 +49,16 @@ def _print(console: Console, answer: dict[str, Any], product: str | None, top: i
     console.print(f"{subject} by {by} ({answer['means']})")
     for line in _nothing(answer):
         console.print(line)
-    largest = max((cell["value"] for cell in answer["cells"]), default=0)
     for period, cells in groupby(answer["cells"], key=lambda cell: cell["period"]):
         title = period_name(answer["grain"], period)
         if period in answer["incomplete"]:
             title += ", incomplete: not all of its days or reports are in it"
-        console.print(_table(console.width, answer, title, list(cells), top, largest))
+        left = [one for one in answer["remainder"] if one["period"] == period]
+        console.print(_table(console.width, answer, title, list(cells), left, top))
+    if answer["so_far"] and answer["so_far"]["cells"]:
+        until = f"{answer['so_far']['hour']:02}:00"
+        title = f"{answer['so_far']['period']} so far, until {until} UTC: still open, and with more noise"
+        console.print(_table(console.width, answer, title, answer["so_far"]["cells"], [], top))
     for note in [*answer["notes"], *_newer(answer)]:
         console.print(note, style="dim")
 
@@ -80,8 +85,14 @@ def _newer(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(
-    width: int, answer: dict[str, Any], title: str, cells: list[dict[str, Any]], top: int, largest: int
+    width: int,
+    answer: dict[str, Any],
+    title: str,
+    cells: list[dict[str, Any]],
+    left: list[dict[str, Any]],
+    top: int,
 ) -> Table:
+    largest = max(cell["value"] for cell in answer["cells"] or cells)
     plus_minus, block, frame = _marks()
     products = {cell["product"] for cell in cells}
     fields = [f for f in answer["fields"] if f != "product" or len(products) > 1 or len(answer["fields"]) == 1]
@@ -89,8 +100,8 @@ def _table(
     for field in fields:
         table.add_column(field.replace("_", " "), overflow="fold")
     for heading, texts in (
-        (answer["measure"], [f"{cell['value']:,}" for cell in cells]),
-        ("95 % error", [f"{plus_minus} {cell['error']:,}" for cell in cells]),
+        (answer["measure"], [f"{cell['value']:,}" for cell in (*cells, *left)]),
+        ("95 % error", [f"{plus_minus} {cell['error']:,}" for cell in (*cells, *left)]),
     ):
         # A number that is cut off is worse than none: text columns fold first.
         table.add_column(heading, justify="right", no_wrap=True, min_width=max(map(len, [heading, *texts])))
@@ -99,8 +110,12 @@ def _table(
         table.add_column("", no_wrap=True)
     for cell in cells[:top]:
         numbers = [f"{cell['value']:,}", f"{plus_minus} {cell['error']:,}"]
-        bar = [block * max(1, round(_BAR_WIDTH * cell["value"] / largest))] if with_bars else []
+        bar = [block * min(_BAR_WIDTH, max(1, round(_BAR_WIDTH * cell["value"] / largest)))] if with_bars else []
         table.add_row(*(cell[field] or _NOT_REPORTED for field in fields), *numbers, *bar)
+    table.add_section()
+    for rest in left:
+        texts = [rest["product"] if field == "product" else _NOT_SHOWN for field in fields]
+        table.add_row(*texts, f"{rest['value']:,}", f"{plus_minus} {rest['error']:,}", *([""] if with_bars else []))
     if len(cells) > top:
         table.caption = f"... and {len(cells) - top} more; --top {len(cells)} shows all"
     return table

@@ -10,10 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from collector.publish.menu import load_menu
-from collector.publish.publisher import Publisher, last_closed
+from collector.publish.publisher import due_days, last_closed
 from collector.store.engine import EngineError, open_embedded
-from schemas.policy import load_policy
 
 
 def look(directory: Path, through: dt.date) -> dict[str, object]:
@@ -21,8 +19,7 @@ def look(directory: Path, through: dt.date) -> dict[str, object]:
     engine = open_embedded(directory)
     try:
         last = last_closed(engine)
-        publisher = Publisher(engine, load_menu(load_policy()), "standard", 0, lambda _: True)
-        due = [day.isoformat() for day in publisher.due(through)]
+        due = [day.isoformat() for day in due_days(engine, through)]
     finally:
         engine.close()
     return {"last_closed": last.isoformat() if last else None, "due": due}

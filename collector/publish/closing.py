@@ -25,9 +25,12 @@ from collector.publish.measures import NO_LICENCE
 from collector.publish.periods import ONE_DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.store.engine import Engine
 
 REMEMBERED_DAYS = 14
+SO_FAR = "private.so_far"
 # A bucket's set of remembered ids stays near 100 MB.
 _IDS_PER_BUCKET = 2_000_000
 _COUNTED = (
@@ -36,8 +39,15 @@ _COUNTED = (
 )
 
 
-def close_day(engine: Engine, day: dt.date) -> None:
-    """Steps 1 to 3: after it, `private.counted` holds the reports that count on `day`."""
+def close_day(engine: Engine, day: dt.date, between: Callable[[], None] = lambda: None) -> None:
+    """Steps 1 to 3: after it, `private.counted` holds the reports that count on `day`.
+
+    Args:
+        engine: the connection.
+        day: a day that is over.
+        between: called before each statement that may take long.
+    """
+    between()
     claimed = _claimed(day)
     engine.command(f"CREATE TABLE IF NOT EXISTS {claimed} AS private.reports")
     for partition in open_days(engine):
@@ -46,7 +56,8 @@ def close_day(engine: Engine, day: dt.date) -> None:
     engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
     buckets = _buckets(engine, claimed, day)
     for bucket in range(buckets):
-        _count_bucket(engine, claimed, day, bucket, buckets)
+        between()
+        _count_bucket(engine, f"{claimed} FINAL", "private.counted", day, bucket, buckets)
     # A pseudonym is comparable within its quarter only.
     left_out = engine.rows(
         f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {NO_LICENCE}",
@@ -58,6 +69,22 @@ def close_day(engine: Engine, day: dt.date) -> None:
 def forget_claim(engine: Engine, day: dt.date) -> None:
     """Step 5: the claimed rows of a released day are in `private.counted`; drop them."""
     engine.command(f"DROP TABLE IF EXISTS {_claimed(day)} SYNC")
+
+
+def count_open_day(engine: Engine, day: dt.date) -> None:
+    """Fills `private.so_far` with what a day that is not over would count if it ended now; moves nothing."""
+    engine.command(f"TRUNCATE TABLE {SO_FAR}")
+    received = (
+        f"(SELECT * FROM private.reports FINAL WHERE received_on = '{day}' AND startsWith(report, 'image-boot/'))"
+    )
+    buckets = _buckets(engine, received, day)
+    for bucket in range(buckets):
+        _count_bucket(engine, received, SO_FAR, day, bucket, buckets)
+
+
+def forget_open_day(engine: Engine) -> None:
+    """Empties `private.so_far`."""
+    engine.command(f"TRUNCATE TABLE {SO_FAR}")
 
 
 def open_days(engine: Engine) -> list[dt.date]:
@@ -78,9 +105,9 @@ def _claimed(day: dt.date) -> str:
     return f"private.closing_{day:%Y_%m_%d}"
 
 
-def _buckets(engine: Engine, claimed: str, day: dt.date) -> int:
+def _buckets(engine: Engine, received: str, day: dt.date) -> int:
     ids = engine.rows(
-        f"SELECT (SELECT count() FROM {claimed}) + "
+        f"SELECT (SELECT count() FROM {received}) + "
         "(SELECT count() FROM private.counted WHERE counted_on >= {first:Date} AND counted_on < {day:Date})",
         first=day - REMEMBERED_DAYS * ONE_DAY,
         day=day,
@@ -88,16 +115,16 @@ def _buckets(engine: Engine, claimed: str, day: dt.date) -> int:
     return 1 + int(ids[0][0]) // _IDS_PER_BUCKET
 
 
-def _count_bucket(engine: Engine, claimed: str, day: dt.date, bucket: int, buckets: int) -> None:
+def _count_bucket(engine: Engine, received: str, into: str, day: dt.date, bucket: int, buckets: int) -> None:
     """Counts the reports whose id falls into one hash bucket: memory stays bounded whatever the day holds."""
     in_bucket = f"sipHash64(report_id) % {buckets} = {bucket}"
     engine.command(
         f"""
-        INSERT INTO private.counted ({_COUNTED})
+        INSERT INTO {into} ({_COUNTED})
         SELECT {{day:Date}}, report_id, report, source, product, product_version, version_line, os_version,
                instance_type, language, licence != {NO_LICENCE},
                if(toStartOfQuarter(received_on) = toStartOfQuarter({{day:Date}}), licence, {NO_LICENCE})
-        FROM {claimed} FINAL
+        FROM {received}
         WHERE {in_bucket} AND report_id NOT IN (
             SELECT report_id FROM private.counted
             WHERE counted_on >= {{first:Date}} AND counted_on < {{day:Date}} AND {in_bucket})

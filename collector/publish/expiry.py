@@ -1,4 +1,4 @@
-"""Dropping private rows whose purpose is fulfilled."""
+"""Dropping rows whose purpose is fulfilled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collector.publish.periods import ONE_DAY, period_of
 
 if TYPE_CHECKING:
     from collector.store.engine import Engine
+
+SO_FAR_KEPT_DAYS = 7
 
 
 def expire(engine: Engine, today: dt.date, last_closed: dt.date, keep_after_release_days: int) -> list[dt.date]:
@@ -31,3 +33,18 @@ def expire(engine: Engine, today: dt.date, last_closed: dt.date, keep_after_rele
             engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
             dropped.append(day)
     return dropped
+
+
+def forget_so_far(engine: Engine, last_closed: dt.date) -> list[dt.date]:
+    """Drops what was released of open days that have been closed for a week; that they were stays written down.
+
+    Returns:
+        The days whose releases were dropped.
+    """
+    found = engine.rows(
+        "SELECT DISTINCT grain, period FROM public.cells WHERE startsWith(grain, 'so_far_') AND period < {before:Date}",
+        before=last_closed - SO_FAR_KEPT_DAYS * ONE_DAY,
+    )
+    for grain, period in found:
+        engine.command(f"ALTER TABLE public.cells DROP PARTITION ('{grain}', '{period}')")
+    return sorted({period for _, period in found})

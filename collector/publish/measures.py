@@ -33,6 +33,7 @@ class Measure:
         rows: SQL condition on `private.counted`.
         per_licence: whether licences are counted instead of reports.
         sources: where its reports come from.
+        unit: what is protected, in words.
         means: what a number of it is, in words.
     """
 
@@ -40,6 +41,7 @@ class Measure:
     rows: str
     per_licence: bool
     sources: tuple[Source, ...]
+    unit: str
     means: str
 
 
@@ -51,6 +53,7 @@ MEASURES: Mapping[str, Measure] = {
             "startsWith(report, 'image-boot/')",
             False,
             IMAGE_SOURCES,
+            "one boot report",
             "boots and container starts, not installations",
         ),
         Measure(
@@ -58,6 +61,7 @@ MEASURES: Mapping[str, Measure] = {
             "startsWith(report, 'installbuilder-run/') AND NOT keyed",
             False,
             ("installbuilder",),
+            "one run report without a key",
             "runs of InstallBuilder without a licence key, not installations",
         ),
         Measure(
@@ -65,6 +69,7 @@ MEASURES: Mapping[str, Measure] = {
             f"startsWith(report, 'installbuilder-run/') AND licence != {NO_LICENCE}",
             True,
             ("installbuilder",),
+            "one licence in a month",
             "distinct licences that ran InstallBuilder in the month",
         ),
     )

@@ -22,6 +22,7 @@ SMALLEST_K = 10
 SMALLEST_GATE_SIGMAS = 6
 SMALLEST_REPORT_SIGMA = 5
 SMALLEST_LICENCE_SIGMA = 12
+SMALLEST_SO_FAR_SIGMA = 20
 MOST_CELLS_PER_LICENCE = 4
 
 
@@ -43,10 +44,11 @@ class Table(_Entry):
 
 
 class Profile(_Entry):
-    """How much noise: standard deviations for tables of reports and tables of licences."""
+    """How much noise: standard deviations for tables of reports, of licences, and of the open day so far."""
 
     report_sigma: int = Field(ge=1, le=1000)
     licence_sigma: int = Field(ge=1, le=1000)
+    so_far_sigma: int = Field(ge=1, le=1000)
 
 
 class Menu(_Entry):
@@ -68,9 +70,11 @@ class Menu(_Entry):
         """The tables that are released for `grain`."""
         return [table for table in self.tables if grain in table.grains]
 
-    def sigma(self, table: Table, profile: str) -> int:
-        """The noise's standard deviation for a table, in units of its measure."""
+    def sigma(self, table: Table, grain: Grain, profile: str) -> int:
+        """The noise's standard deviation for a table of a grain, in units of its measure."""
         noise = self.profiles[profile]
+        if grain == "so_far":
+            return noise.so_far_sigma
         return noise.licence_sigma if MEASURES[table.measure].per_licence else noise.report_sigma
 
     def problems(self, policy: Policy) -> list[str]:
@@ -81,9 +85,13 @@ class Menu(_Entry):
         if self.cells_per_licence > MOST_CELLS_PER_LICENCE:
             found.append(f"cells_per_licence = {self.cells_per_licence}: more than {MOST_CELLS_PER_LICENCE}")
         for name, noise in self.profiles.items():
-            if noise.report_sigma < SMALLEST_REPORT_SIGMA or noise.licence_sigma < SMALLEST_LICENCE_SIGMA:
-                least = f"report_sigma {SMALLEST_REPORT_SIGMA}, licence_sigma {SMALLEST_LICENCE_SIGMA}"
-                found.append(f"profile {name}: less noise than {least}")
+            least = Profile(
+                report_sigma=SMALLEST_REPORT_SIGMA,
+                licence_sigma=SMALLEST_LICENCE_SIGMA,
+                so_far_sigma=SMALLEST_SO_FAR_SIGMA,
+            ).model_dump()
+            if any(sigma < least[which] for which, sigma in noise.model_dump().items()):
+                found.append(f"profile {name}: less noise than {', '.join(f'{w} {s}' for w, s in least.items())}")
         found += [f"profile {name}: is missing" for name in ("standard", "strict") if name not in self.profiles]
         # The same cells under two names would be two draws of noise for one count.
         for (measure, fields), n in Counter((t.measure, frozenset(t.fields)) for t in self.tables).items():
@@ -110,6 +118,8 @@ def _doubts(table: Table, policy: Policy) -> list[str]:
         found.append("a version line follows from its version: the cells are those of product_version alone")
     if "source" in table.fields and len(measure.sources) == 1:
         found.append("this measure has one source")
+    if "so_far" in table.grains and table.measure != "boots":
+        found.append("the open day is released for boots only")
     if measure.per_licence and table.grains != ("month",):
         found.append("licences are released by month only: fine time or fine fields, never both")
     return found

@@ -44,11 +44,13 @@ class Protection:
 
     def release(self, cell: Sequence[str], true_value: int) -> int | None:
         """The value to publish for `cell`, or None: too small and never there look the same."""
-        if true_value < self.k:
-            return None
         below = keyed_stream(self.secret, [*self.context, list(cell), true_value])
-        noisy = true_value + discrete_gaussian(self.sigma, below)
-        return noisy if noisy >= self.threshold else None
+        return self.gate(true_value, discrete_gaussian(self.sigma, below))
+
+    def gate(self, true_value: int, noise: int) -> int | None:
+        """What is published of a true value and its noise; whatever the noise, nothing of fewer than k units."""
+        noisy = true_value + noise
+        return noisy if true_value >= self.k and noisy >= self.threshold else None
 
 
 def error_95(sigma: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,18 +10,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from collector.publish import closing
-from collector.publish.expiry import expire
-from collector.publish.periods import ONE_DAY, Period, days, ending_on
-from collector.publish.release import is_begun, release
+from collector.publish.expiry import expire, forget_so_far
+from collector.publish.periods import ONE_DAY, SO_FAR_HOURS, Period, days, ending_on
+from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable
 
-    from collector.publish.menu import Menu
+    from collector.publish.lease import Lease
     from collector.store.engine import Engine
 
 log = structlog.get_logger()
+# Later than this after its hour, a count so far would stand for another time than it says.
+SO_FAR_WITHIN = dt.timedelta(minutes=30)
 
 
 class NotOverError(Exception):
@@ -36,16 +38,16 @@ class Publisher:
 
     Attributes:
         engine: a connection of the publisher's own.
-        menu: the tables and their protection.
-        profile: which noise of the menu.
+        rules: the tables and their protection.
+        lease: the right to publish.
         keep_after_release_days: grace of private rows after their month is out.
         has_loaded_past: the watermark rule: whether no spool holds a row of a day or before.
         new_secret: makes a release secret.
     """
 
     engine: Engine
-    menu: Menu
-    profile: str
+    rules: Rules
+    lease: Lease
     keep_after_release_days: int
     has_loaded_past: Callable[[dt.date], bool]
     new_secret: Callable[[], bytes] = lambda: secrets.token_bytes(32)
@@ -53,7 +55,7 @@ class Publisher:
     @property
     def protection(self) -> str:
         """Profile and menu, as they are written down with each release."""
-        return f"profile {self.profile}, menu {self.menu.fingerprint}"
+        return f"profile {self.rules.profile}, menu {self.rules.menu.fingerprint}"
 
     def last_protection(self) -> str | None:
         """Profile and menu of the last release, or None before the first."""
@@ -62,9 +64,7 @@ class Publisher:
 
     def due(self, through: dt.date) -> list[dt.date]:
         """The days up to `through` that are not closed, oldest first; none before the first report."""
-        last = last_closed(self.engine)
-        first = last + ONE_DAY if last else self._first_day()
-        return list(days(first, through)) if first else []
+        return due_days(self.engine, through)
 
     def publish(
         self, today: dt.date, through: dt.date, done: Callable[[dt.date], None] = lambda _: None
@@ -81,20 +81,24 @@ class Publisher:
 
         Raises:
             NotOverError: `through` has not ended.
+            NotThePublisherError: another installation publishes from this store.
             EngineError: the engine failed; running again goes on where this stopped.
         """
         if through >= today:
             raise NotOverError(through, today)
+        self.lease.hold()
+        drop_unfinished(self.engine)
         self._finish_earlier_tries()
         released: list[Period] = []
         for day in self.due(through):
             complete = self.has_loaded_past(day)
             # The day's own release comes last: it is what says that everything ending on the day is out.
             ending = (*ending_on(day), Period("day", day))
-            # Taken up again after a kill: once anything is out, its input stays as it was and later rows wait.
+            # Taken up again after a kill: once anything is drawn, its input stays as it was and later rows wait.
             if not any(is_begun(self.engine, period) for period in ending):
-                closing.close_day(self.engine, day)
+                closing.close_day(self.engine, day, self.lease.hold)
             for period in ending:
+                self.lease.hold()
                 self._release(period, today, complete=complete and self._is_complete(period))
                 released.append(period)
             closing.forget_claim(self.engine, day)
@@ -103,18 +107,37 @@ class Publisher:
         last = last_closed(self.engine)
         if last:
             expire(self.engine, today, last, self.keep_after_release_days)
+            forget_so_far(self.engine, last)
         return released
 
-    def _release(self, period: Period, today: dt.date, *, complete: bool) -> None:
-        release(
-            self.engine,
-            self.menu,
-            self.profile,
-            period,
-            secret=self.new_secret(),
-            today=today,
-            complete=complete,
-        )
+    def due_so_far(self, now: dt.datetime) -> Period | None:
+        """The release of the open day that falls due at `now` (UTC), if it is not out and none is too late for it."""
+        for hour in SO_FAR_HOURS:
+            since = now - now.replace(hour=hour, minute=0, second=0, microsecond=0)
+            period = Period("so_far", now.date(), hour)
+            if dt.timedelta() <= since < SO_FAR_WITHIN and not is_released(self.engine, period):
+                return period
+        return None
+
+    def publish_so_far(self, period: Period) -> None:
+        """Releases the open day so far; call it while nothing waits in the spool.
+
+        Raises:
+            NotThePublisherError: another installation publishes from this store.
+            EngineError: the engine failed.
+        """
+        self.lease.hold()
+        drop_unfinished(self.engine)
+        closing.count_open_day(self.engine, period.start)
+        try:
+            self._release(period, period.start, complete=False, rows=closing.SO_FAR)
+        finally:
+            closing.forget_open_day(self.engine)
+        log.info("so_far_released", day=period.start.isoformat(), hour=period.hour)
+
+    def _release(self, period: Period, today: dt.date, *, complete: bool, rows: str = "private.counted") -> None:
+        secret = self.new_secret()
+        release(self.engine, self.rules, period, secret=secret, today=today, complete=complete, rows=rows)
 
     def _is_complete(self, period: Period) -> bool:
         """Whether the days of `period` that are closed so far were closed complete."""
@@ -133,12 +156,16 @@ class Publisher:
             if last and day <= last:
                 closing.forget_claim(self.engine, day)
 
-    def _first_day(self) -> dt.date | None:
-        received = [*closing.claimed_days(self.engine), *closing.open_days(self.engine)]
-        return min(received, default=None)
-
 
 def last_closed(engine: Engine) -> dt.date | None:
     """The last day that is closed; a day's own release is the last of those that end on it."""
     rows = engine.rows("SELECT max(period), count() FROM public.releases WHERE grain = 'day'")
     return rows[0][0] if rows[0][1] else None
+
+
+def due_days(engine: Engine, through: dt.date) -> list[dt.date]:
+    """The days up to `through` that are not closed, oldest first; none before the first report."""
+    last = last_closed(engine)
+    received = [] if last else [*closing.claimed_days(engine), *closing.open_days(engine)]
+    first = last + ONE_DAY if last else min(received, default=None)
+    return list(days(first, through)) if first else []

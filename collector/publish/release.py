@@ -1,18 +1,28 @@
 """Releasing a period: compute the menu's tables, protect each cell, write all of them at once.
 
-One REPLACE PARTITION puts a period's cells into `public.cells`; then a row in `public.releases` says
-so. A period that has either is never computed again. The release secret lives in this process for the
-time of one release and nowhere else: nothing that could undo the noise is ever on a disk.
+    1. draw     all cells go into a table of this try alone, `private.drawing_<random>`.
+    2. commit   RENAME it to `private.drawn_<period>`. Of two publishers one is first; the other finds the
+                name taken and goes on with what the first has drawn.
+    3. publish  REPLACE PARTITION of `public.cells` from it: however often, the result is the same.
+    4. note     a row in `public.releases` says so; from then on the period is never looked at again.
+    5. forget   DROP `private.drawn_<period>`.
+
+Killed anywhere and run again, a period gets the cells of its commit. Before that nothing of it was seen, and
+it is drawn afresh. The release secret lives in this process for the time of one drawing and nowhere else:
+nothing that could undo the noise is ever on a disk.
 """
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from collector.metrics import RELEASES
 from collector.publish.measures import MEASURES
 from collector.publish.protection import Protection
+from collector.store.engine import NAME_TAKEN, EngineError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,92 +42,172 @@ DIMENSIONS = (
     "language",
 )
 _CELL = ("grain", "period", "measure", "breakdown", *DIMENSIONS, "value", "error")
-_RELEASE = ("grain", "period", "released_on", "menu", "profile", "k", "complete", "code_version")
+_RELEASE = (
+    *("grain", "period", "released_on", "menu", "profile", "complete", "code_version", "k", "gate_sigmas"),
+    *("report_sigma", "licence_sigma", "so_far_sigma"),
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a release is made by.
+
+    Attributes:
+        menu: the tables and their protection.
+        profile: which noise of the menu.
+    """
+
+    menu: Menu
+    profile: str
 
 
 def release(
-    engine: Engine, menu: Menu, profile: str, period: Period, *, secret: bytes, today: dt.date, complete: bool
+    engine: Engine,
+    rules: Rules,
+    period: Period,
+    *,
+    secret: bytes,
+    today: dt.date,
+    complete: bool,
+    rows: str = "private.counted",
 ) -> None:
-    """Releases `period` from `private.counted`; does nothing that was done before.
+    """Releases `period`; does nothing that was done before.
 
     Args:
         engine: the connection.
-        menu: the tables and their protection.
-        profile: which noise of the menu.
-        period: a period whose days are all closed.
+        rules: the tables and their protection.
+        period: a period whose days are all closed, or the open day so far.
         secret: random, for this release alone.
         today: the date to write down.
         complete: whether every spool had loaded past the period's days.
+        rows: the table of de-duplicated reports.
     """
-    if _is_in("public.releases", engine, period):
+    if is_released(engine, period):
+        _forget_drawn(engine, period)
         return
     if not _is_in("public.cells", engine, period):
-        _publish_cells(engine, menu, profile, period, secret)
-    row = [
-        *(period.grain, period.start, today, menu.fingerprint, profile, menu.k, complete),
-        version("product-telemetry"),
-    ]
-    engine.insert("public.releases", _RELEASE, [row])
+        if not _is_drawn(engine, period):
+            _draw(engine, rules, period, secret, rows)
+        if is_released(engine, period):
+            # Another publisher was here meanwhile, from the drawing to the end: what it released stands.
+            _forget_drawn(engine, period)
+            return
+        _publish_drawn(engine, period)
+    _note(engine, rules, period, today, complete=complete)
+    _forget_drawn(engine, period)
     RELEASES.labels(period.grain).inc()
 
 
-def _publish_cells(engine: Engine, menu: Menu, profile: str, period: Period, secret: bytes) -> None:
-    rows = [row for table in menu.of(period.grain) for row in _cells(engine, menu, profile, table, period, secret)]
-    if not rows:
-        return  # the engine refuses to put an empty partition in place
-    engine.command("TRUNCATE TABLE private.cells_staging")
-    engine.insert("private.cells_staging", _CELL, rows)
-    partition = f"('{period.grain}', '{period.start}')"
-    engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM private.cells_staging")
-    engine.command("TRUNCATE TABLE private.cells_staging")
+def is_released(engine: Engine, period: Period) -> bool:
+    """Whether all of `period` is out."""
+    return _is_in("public.releases", engine, period)
 
 
 def is_begun(engine: Engine, period: Period) -> bool:
-    """Whether anything of `period` is out already, so that what it was computed from may not change."""
-    return _is_in("public.releases", engine, period) or _is_in("public.cells", engine, period)
+    """Whether the cells of `period` are drawn, so that what they were computed from may not change."""
+    return is_released(engine, period) or _is_in("public.cells", engine, period) or _is_drawn(engine, period)
+
+
+def drop_unfinished(engine: Engine) -> None:
+    """Drops drawings that a killed publisher left before their commit: nobody has seen them."""
+    found = engine.rows(
+        "SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, 'drawing_') ORDER BY name"
+    )
+    for (name,) in found:
+        engine.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
+
+
+def _draw(engine: Engine, rules: Rules, period: Period, secret: bytes, rows: str) -> None:
+    """Draws all cells of a period; afterwards its drawing is there, this one or another publisher's."""
+    tables = rules.menu.of(period.grain)
+    cells = [cell for table in tables for cell in _cells(engine, rules, table, period, secret, rows)]
+    drawing = f"private.drawing_{secrets.token_hex(8)}"
+    engine.command(f"CREATE TABLE {drawing} AS public.cells")
+    engine.insert(drawing, _CELL, cells)
+    try:
+        engine.command(f"RENAME TABLE {drawing} TO {_drawn(period)}")
+    except EngineError as error:
+        if error.code != NAME_TAKEN:
+            raise
+        engine.command(f"DROP TABLE {drawing} SYNC")
+
+
+def _publish_drawn(engine: Engine, period: Period) -> None:
+    if engine.rows(f"SELECT 1 FROM {_drawn(period)} LIMIT 1"):  # the engine puts no empty partition in place
+        partition = f"('{period.key}', '{period.start}')"
+        engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM {_drawn(period)}")
+
+
+def _note(engine: Engine, rules: Rules, period: Period, today: dt.date, *, complete: bool) -> None:
+    menu, noise = rules.menu, rules.menu.profiles[rules.profile]
+    engine.insert("public.menus", ("fingerprint", "menu"), [(menu.fingerprint, menu.model_dump_json())])
+    row = [
+        *(period.key, period.start, today, menu.fingerprint, rules.profile, complete),
+        *(version("product-telemetry"), menu.k, menu.gate_sigmas),
+        *(noise.report_sigma, noise.licence_sigma, noise.so_far_sigma),
+    ]
+    engine.insert("public.releases", _RELEASE, [row])
+
+
+def _drawn(period: Period) -> str:
+    return f"private.drawn_{period.key}_{period.start:%Y_%m_%d}"
+
+
+def _is_drawn(engine: Engine, period: Period) -> bool:
+    name = _drawn(period).removeprefix("private.")
+    found = engine.rows(
+        "SELECT 1 FROM system.tables WHERE database = 'private' AND name = {name:String} LIMIT 1", name=name
+    )
+    return bool(found)
+
+
+def _forget_drawn(engine: Engine, period: Period) -> None:
+    engine.command(f"DROP TABLE IF EXISTS {_drawn(period)} SYNC")
 
 
 def _is_in(table: str, engine: Engine, period: Period) -> bool:
     found = engine.rows(
         f"SELECT 1 FROM {table} WHERE grain = {{grain:String}} AND period = {{start:Date}} LIMIT 1",
-        grain=period.grain,
+        grain=period.key,
         start=period.start,
     )
     return bool(found)
 
 
-def _cells(
-    engine: Engine, menu: Menu, profile: str, table: Table, period: Period, secret: bytes
-) -> Iterator[list[Any]]:
-    """The rows of one table that pass the gate."""
+def _cells(engine: Engine, rules: Rules, table: Table, period: Period, secret: bytes, rows: str) -> Iterator[list[Any]]:
+    """The cells of one table that pass the gate."""
+    menu = rules.menu
     protection = Protection(
         k=menu.k,
         gate_sigmas=menu.gate_sigmas,
-        sigma=menu.sigma(table, profile),
+        sigma=menu.sigma(table, period.grain, rules.profile),
         secret=secret,
-        context=(menu.fingerprint, table.measure, table.breakdown, period.grain, period.start.isoformat()),
+        context=(menu.fingerprint, table.measure, table.breakdown, period.key, period.start.isoformat()),
     )
     columns = ("product", *table.fields)
     for *cell, true_value in engine.rows(
-        _query(menu, table), first=period.start, last=period.last_day, k=menu.k, table=table.breakdown
+        true_counts(menu, table, rows), first=period.start, last=period.last_day, k=menu.k, table=table.breakdown
     ):
         value = protection.release(cell, true_value)
         if value is not None:
             held = dict(zip(columns, cell, strict=True))
             dimensions = [held.get(dimension, "") for dimension in DIMENSIONS]
             yield [
-                *(period.grain, period.start, table.measure, table.breakdown),
+                *(period.key, period.start, table.measure, table.breakdown),
                 *dimensions,
                 value,
                 protection.error,
             ]
 
 
-def _query(menu: Menu, table: Table) -> str:
-    """Cells with at least k units, each cell's fields and its true count."""
+def true_counts(menu: Menu, table: Table, rows: str = "private.counted") -> str:
+    """SQL for the cells with at least k units: each cell's fields and its true count.
+
+    Parameters: `first` and `last` (days), `k`, `table` (the breakdown).
+    """
     columns = ", ".join(("product", *table.fields))
     measure = MEASURES[table.measure]
-    source = f"private.counted WHERE counted_on BETWEEN {{first:Date}} AND {{last:Date}} AND {measure.rows}"
+    source = f"{rows} WHERE counted_on BETWEEN {{first:Date}} AND {{last:Date}} AND {measure.rows}"
     if measure.per_licence:
         # One licence moves at most this many cells of a table by one; which, is the same for every run.
         source = (

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import datetime as dt
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from collector.publish.release import DIMENSIONS
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
-    from collector.publish.periods import Grain
     from collector.store.engine import Engine
 
 
@@ -30,6 +29,29 @@ class Cell:
     values: dict[str, str]
     value: int
     error: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One closed period, and by which rules it was released; sigma 0 where it was not yet written down."""
+
+    grain: str
+    period: dt.date
+    released_on: dt.date
+    complete: bool
+    menu: str
+    profile: str
+    k: int
+    gate_sigmas: int
+    report_sigma: int
+    licence_sigma: int
+    so_far_sigma: int
+    code_version: str
+
+
+def told(release: Release) -> dict[str, Any]:
+    """A release, ready for JSON."""
+    return {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in asdict(release).items()}
 
 
 class Released:
@@ -53,7 +75,7 @@ class Released:
         self,
         measure: str,
         fields: Sequence[str],
-        grain: Grain,
+        grain: str,
         first: dt.date,
         last: dt.date,
         product: str | None,
@@ -77,7 +99,28 @@ class Released:
         )
         return [Cell(period, dict(zip(columns, held, strict=True)), v, e) for period, *held, v, e in rows]
 
-    def incomplete(self, grain: Grain) -> set[dt.date]:
+    def so_far(self) -> tuple[str, dt.date] | None:
+        """Grain and day of the latest release of a day that is still open; None if there is none."""
+        rows = self.__engine.rows(
+            """
+            SELECT grain, period FROM public.releases
+            WHERE startsWith(grain, 'so_far_')
+              AND period > (SELECT max(period) FROM public.releases WHERE grain = 'day')
+            ORDER BY period DESC, grain DESC LIMIT 1
+            """
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def releases(self, most: int) -> list[Release]:
+        """What was released, the latest first."""
+        columns = ", ".join(field.name for field in fields(Release))
+        rows = self.__engine.rows(
+            f"SELECT {columns} FROM public.releases FINAL ORDER BY period DESC, grain DESC LIMIT {{most:UInt32}}",
+            most=most,
+        )
+        return [Release(*row) for row in rows]
+
+    def incomplete(self, grain: str) -> set[dt.date]:
         """First days of released periods that lack something.
 
         Closed before every spool had loaded, or begun before the first day there is.
@@ -92,7 +135,7 @@ class Released:
         )
         return {period for (period,) in rows}
 
-    def periods(self, grain: Grain) -> list[dt.date]:
+    def periods(self, grain: str) -> list[dt.date]:
         """First days of the released periods of a grain, oldest first."""
         rows = self.__engine.rows(
             "SELECT DISTINCT period FROM public.releases WHERE grain = {grain:String} ORDER BY period",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from collector.publish.measures import FIELDS, MEASURES
-from collector.publish.periods import GRAINS, Grain, period_of
+from collector.publish.periods import CLOSED_GRAINS, Grain, period_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from collector.publish.menu import Menu
-    from collector.publish.released import Released
+    from collector.publish.released import Cell, Released
 
 # One fixed sentence: it must not depend on what is in the data.
 ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
@@ -21,6 +22,7 @@ PER_LICENCE = (
     "A licence counts in at most {n} values of a table, so that no holder stands out; the error does not include this."
 )
 WHO = "Only machines that may report, and do, are counted; the error says nothing about the others."
+REMAINDER = "What is left of a total after the values shown: of it nothing can be said but how much it is."
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
 
 
@@ -79,8 +81,11 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     Returns:
         `measure`, `means` (the measure in words), `grain`, `fields`, `periods` (the released ones asked
         about), `incomplete` (those of them that lack days or reports), `cells`: for each cell `period`, the
-        fields' values, `value` and `error` (95 %); `available`: first and last released period of each grain
-        of this table; `notes`; `simulated`: whether the reports were made up.
+        fields' values, `value` and `error` (95 %); `remainder`: for each period and product what its total has
+        beyond the values shown, with its error (not for licences, which count in several values); `so_far`: of
+        the open day, where it is released and no earlier time was asked about, `period`, `hour` (UTC, until
+        which it counts) and `cells`, else None; `available`: first and last released period of each grain of
+        this table; `notes`; `simulated`: whether the reports were made up.
 
     Raises:
         UsageError: not on the menu, or nothing is released yet.
@@ -89,7 +94,7 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     fields = _on_menu(menu, measure, question.fields)
     if question.first and question.last and question.first > question.last:
         raise UsageError("'from' is after 'to'")
-    offered = [g for g in GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
+    offered = [g for g in CLOSED_GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
     available = {g: periods for g in offered if (periods := released.periods(g))}
     _refuse_grain(f"{measure} by {' and '.join(fields) or 'product'}", question.grain, offered, available)
     grain = next((g for g in available if g == question.grain), None) or _finest_useful(
@@ -108,16 +113,59 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
         "fields": ["product", *fields],
         "periods": [p.isoformat() for p in periods if first <= p <= last],
         "incomplete": sorted(p.isoformat() for p in released.incomplete(grain) if first <= p <= last),
-        "cells": [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells],
+        "cells": _told(cells),
+        "remainder": _remainder(released, measure, fields, grain, first, last, question.product, cells),
+        "so_far": _so_far(released, menu, measure, fields, question),
         "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g, p in available.items()},
         "notes": _notes(menu, measure),
         "simulated": simulated,
     }
 
 
+def _told(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    return [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells]
+
+
+def _remainder(
+    released: Released,
+    measure: str,
+    fields: tuple[str, ...],
+    grain: Grain,
+    first: dt.date,
+    last: dt.date,
+    product: str | None,
+    shown: Sequence[Cell],
+) -> list[dict[str, Any]]:
+    """For each total: what the cells shown leave of it, at least 0, and its error; the noises add up."""
+    if not fields or MEASURES[measure].per_licence:
+        return []
+    found = []
+    for total in released.cells(measure, (), grain, first, last, product):
+        name = total.values["product"]
+        parts = [cell for cell in shown if (cell.period, cell.values["product"]) == (total.period, name)]
+        error = math.ceil(math.sqrt(total.error**2 + sum(part.error**2 for part in parts)))
+        left = max(0, total.value - sum(part.value for part in parts))
+        found.append({"period": total.period.isoformat(), "product": name, "value": left, "error": error})
+    return found
+
+
+def _so_far(
+    released: Released, menu: Menu, measure: str, fields: tuple[str, ...], question: Question
+) -> dict[str, Any] | None:
+    on_menu = any((table.measure, table.fields) == (measure, fields) for table in menu.of("so_far"))
+    if not on_menu or question.grain not in {None, "day"} or question.last is not None:
+        return None
+    latest = released.so_far()
+    if latest is None:
+        return None
+    grain, day = latest
+    cells = released.cells(measure, fields, grain, day, day, question.product)
+    return {"period": day.isoformat(), "hour": int(grain.removeprefix("so_far_")), "cells": _told(cells)}
+
+
 def _notes(menu: Menu, measure: str) -> list[str]:
-    notes = [WHO, ABSENT, NOT_A_SUM]
-    return [*notes, PER_LICENCE.format(n=menu.cells_per_licence)] if MEASURES[measure].per_licence else notes
+    per_licence = MEASURES[measure].per_licence
+    return [WHO, ABSENT, NOT_A_SUM, PER_LICENCE.format(n=menu.cells_per_licence) if per_licence else REMAINDER]
 
 
 def _day(name: str, text: str | None) -> dt.date | None:

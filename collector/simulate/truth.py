@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from collector.publish.measures import MEASURES
-from collector.publish.periods import Grain, period_of
+from collector.publish.periods import CLOSED_GRAINS, Grain, period_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -53,7 +53,7 @@ class Truth:
             *map(_COLUMNS.index, ("product", *table.fields, "product"))
         )
         counts: dict[tuple[Grain, dt.date], Counter[tuple[str, ...]]] = defaultdict(Counter)
-        for grain in table.grains:
+        for grain in set(table.grains) & set(CLOSED_GRAINS):
             days: dict[dt.date, list[tuple[str, ...]]] = defaultdict(list)
             for (measure, day), reports in self._reports.items():
                 if measure == table.measure:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _CODE = re.compile(r"Code: (\d+)\.")
+# A table of this name exists: of several who make it, one is first.
+NAME_TAKEN = 57
 # The row or the file itself is at fault: trying again cannot help.
 # 6, 27, 38, 41, 53, 69, 70, 72, 117, 130, 131, 376: cannot parse or convert; 636: cannot detect structure.
 # Not 3 and 33: that is what a server says of a body that was cut on its way.

@@ -8,6 +8,7 @@ import pytest
 from collector.configuration import Configuration
 from collector.publish.publisher import Publisher
 from collector.store.engine import Engine
+from tests.publishers import publisher_on
 
 MakePublisher = Callable[..., Publisher]
 
@@ -21,13 +22,7 @@ def engine_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def make_publisher(engine: Engine, configuration: Configuration) -> MakePublisher:
     def make(has_loaded_past: Callable[[dt.date], bool] = lambda _: True) -> Publisher:
-        return Publisher(
-            engine=engine,
-            menu=configuration.menu,
-            profile="standard",
-            keep_after_release_days=10,
-            has_loaded_past=has_loaded_past,
-        )
+        return publisher_on(engine, configuration, has_loaded_past=has_loaded_past)
 
     return make
 

@@ -16,6 +16,7 @@ from collector.publish.expiry import expire
 from collector.publish.publisher import NotOverError, Publisher, last_closed
 from collector.store.engine import Engine
 from tests.publish.conftest import MakePublisher
+from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, receive, row, run_row
 
 LICENCE = uuid.UUID("5f0c2f5a-6a7e-4d1b-8c3d-2e1f0a9b8c7d")
@@ -145,10 +146,10 @@ def test_killed_anywhere_nothing_released_changes_and_nothing_is_lost(
     receive(engine, [row(day) for _ in range(500)])
     dying = DyingEngine(engine, statements)
     with contextlib.suppress(KilledError):
-        Publisher(dying, configuration.menu, "standard", 10, lambda _: True).publish(day + ONE, day)
+        publisher_on(dying, configuration).publish(day + ONE, day)
     out = cells(engine)
     receive(engine, [row(day) for _ in range(300)])
-    again = Publisher(engine, configuration.menu, "standard", 10, lambda _: True)
+    again = publisher_on(engine, configuration)
     again.publish(day + ONE, day)
     again.publish(day + 2 * ONE, day + ONE)
     assert set(out) <= set(cells(engine))

@@ -15,17 +15,19 @@ EXTRA = '\n[[tables]]\nmeasure = "{measure}"\nfields = {fields}\ngrains = {grain
 def test_shipped_menu_is_the_documented_one() -> None:
     menu = load_menu(load_policy())
     assert (menu.k, menu.gate_sigmas, menu.cells_per_licence) == (10, 6, 4)
-    assert {(p, n.report_sigma, n.licence_sigma) for p, n in menu.profiles.items()} == {
-        ("standard", 5, 12),
-        ("strict", 10, 24),
+    assert {(p, n.report_sigma, n.licence_sigma, n.so_far_sigma) for p, n in menu.profiles.items()} == {
+        ("standard", 5, 12, 20),
+        ("strict", 10, 24, 40),
     }
-    assert [len(menu.of(grain)) for grain in ("day", "week", "month")] == [4, 8, 19]
+    assert [len(menu.of(grain)) for grain in ("so_far", "day", "week", "month")] == [2, 4, 8, 19]
 
 
 @pytest.mark.parametrize(
     ("measure", "fields", "grains", "problem"),
     [
         ("licences", '["os_version", "language"]', '["day"]', "licences are released by month only"),
+        ("licences", '["os_version", "language"]', '["so_far"]', "licences are released by month only"),
+        ("runs", '["version_line"]', '["so_far"]', "the open day is released for boots only"),
         ("runs", '["instance_type"]', '["month"]', "no clause permits instance_type from source installbuilder"),
         ("boots", '["license_key"]', '["month"]', "license_key is no field"),
         ("boots", '["language"]', '["month"]', "given 2 times"),
@@ -55,6 +57,7 @@ def test_tables_that_may_not_stand_in_a_menu(
         ("cells_per_licence = 4", "cells_per_licence = 5", "cells_per_licence = 5: more than 4"),
         ("report_sigma = 5", "report_sigma = 4", "profile standard: less noise than report_sigma 5"),
         ("licence_sigma = 12", "licence_sigma = 11", "profile standard: less noise than"),
+        ("so_far_sigma = 20", "so_far_sigma = 19", "less noise than report_sigma 5, licence_sigma 12, so_far_sigma 20"),
     ],
 )
 def test_weaker_protection_than_the_examined_one_is_refused(

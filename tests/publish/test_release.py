@@ -9,8 +9,9 @@ from collector.configuration import Configuration
 from collector.publish import closing
 from collector.publish.periods import Period
 from collector.publish.publisher import Publisher
-from collector.publish.release import release
+from collector.publish.release import release, true_counts
 from collector.store.engine import Engine
+from tests.publishers import rules_of
 from tests.sample_days import DAY, ONE, receive, row, run_row
 
 MONTH_END = dt.date(2026, 9, 30)
@@ -73,23 +74,21 @@ def test_one_licence_moves_no_cell_by_more_than_one_and_at_most_four_cells(
     hostile = uuid.uuid4()
     attack = [run_row(licence=hostile, product_version=f"25.{v}.0") for v in range(40) for _ in range(50)]
 
-    def true_counts() -> dict[str, int]:
+    def held() -> dict[str, int]:
         # The released value is the true one plus noise that depends on the true value: compare true counts.
-        from collector.publish import release as module
-
         table = next(
             t for t in configuration.menu.tables if (t.measure, t.fields) == ("licences", ("product_version",))
         )
-        query = module._query(configuration.menu, table)
+        query = true_counts(configuration.menu, table)
         rows = engine.rows(query, first=DAY.replace(day=1), last=MONTH_END, k=10, table=table.breakdown)
         return {version: units for _, version, units in rows}
 
     receive(engine, crowd)
     closing.close_day(engine, DAY)
-    before = true_counts()
+    before = held()
     receive(engine, attack)
     closing.close_day(engine, DAY + ONE)
-    after = true_counts()
+    after = held()
     moved = {version: after[version] - before[version] for version in before if after[version] != before[version]}
     assert sum(moved.values()) == len(moved) == 4
 
@@ -104,10 +103,10 @@ def test_released_period_is_never_computed_again(
     engine.command(f"ALTER TABLE private.counted DROP PARTITION '{DAY}'")
     period = Period("day", DAY)
     for _ in range(3):
-        release(engine, configuration.menu, "standard", period, secret=b"x" * 32, today=DAY + ONE, complete=True)
+        release(engine, rules_of(configuration), period, secret=b"x" * 32, today=DAY + ONE, complete=True)
     assert engine.rows("SELECT * FROM public.cells ORDER BY ALL") == before
     engine.command("TRUNCATE TABLE public.releases")  # as if killed between the cells and the note of them
-    release(engine, configuration.menu, "standard", period, secret=b"y" * 32, today=DAY + ONE, complete=True)
+    release(engine, rules_of(configuration), period, secret=b"y" * 32, today=DAY + ONE, complete=True)
     assert engine.rows("SELECT * FROM public.cells ORDER BY ALL") == before
     assert engine.rows("SELECT count() FROM public.releases") == [(1,)]
 
@@ -119,9 +118,7 @@ def test_period_released_without_any_cell_stays_so(
     publisher.publish(DAY + ONE, DAY)
     receive(engine, [row() for _ in range(500)])
     closing.close_day(engine, DAY)
-    release(
-        engine, configuration.menu, "standard", Period("day", DAY), secret=b"x" * 32, today=DAY + ONE, complete=True
-    )
+    release(engine, rules_of(configuration), Period("day", DAY), secret=b"x" * 32, today=DAY + ONE, complete=True)
     assert engine.rows("SELECT count() FROM public.cells") == [(0,)]
 
 
@@ -133,7 +130,7 @@ def test_same_secret_gives_the_same_cells_and_another_one_others(engine: Engine,
         engine.command("TRUNCATE TABLE public.cells")
         engine.command("TRUNCATE TABLE public.releases")
         period = Period("day", DAY)
-        release(engine, configuration.menu, "standard", period, secret=secret, today=DAY + ONE, complete=True)
+        release(engine, rules_of(configuration), period, secret=secret, today=DAY + ONE, complete=True)
         return engine.rows("SELECT * FROM public.cells ORDER BY ALL")
 
     first = cells(b"a" * 32)
@@ -145,5 +142,7 @@ def test_same_secret_gives_the_same_cells_and_another_one_others(engine: Engine,
 def test_profile_sets_the_noise(engine: Engine, configuration: Configuration, profile: str, error: int) -> None:
     receive(engine, [row() for _ in range(500)])
     closing.close_day(engine, DAY)
-    release(engine, configuration.menu, profile, Period("day", DAY), secret=b"a" * 32, today=DAY + ONE, complete=True)
+    release(
+        engine, rules_of(configuration, profile), Period("day", DAY), secret=b"a" * 32, today=DAY + ONE, complete=True
+    )
     assert engine.rows("SELECT DISTINCT error FROM public.cells") == [(error,)]

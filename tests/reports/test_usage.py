@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 import pytest
 
 from collector.configuration import Configuration
-from collector.publish.publisher import Publisher
 from collector.publish.released import Released
 from collector.reports.usage import ABSENT, UsageError, read_question, usage
 from collector.store.engine import Engine
-from tests.sample_days import DAY, ONE, receive, row
+from tests.publishers import publisher_on
+from tests.sample_days import DAY, ONE, receive, row, run_row
 
 Ask = dict[str, str]
 
@@ -20,7 +21,7 @@ def published(engine: Engine, configuration: Configuration) -> Engine:
     rows = [row(day, product_version=f"6.{n % 2}") for day in days for n in range(300)]
     rows += [row(day, product="nginx", product_version="1.27") for day in days for _ in range(100)]
     receive(engine, rows)
-    Publisher(engine, configuration.menu, "standard", 10, lambda _: True).publish(DAY + 3 * ONE, DAY + 2 * ONE)
+    publisher_on(engine, configuration).publish(DAY + 3 * ONE, DAY + 2 * ONE)
     return engine
 
 
@@ -82,7 +83,7 @@ def test_without_a_grain_the_finest_that_shows_half_of_the_reports_is_taken(
     """Of the many small versions of a week none can be shown by day."""
     days = [DAY + n * ONE for n in range(7)]
     receive(engine, [row(day, product_version=f"6.{n % 20}") for day in days for n in range(400)])
-    Publisher(engine, configuration.menu, "standard", 10, lambda _: True).publish(DAY + 7 * ONE, DAY + 6 * ONE)
+    publisher_on(engine, configuration).publish(DAY + 7 * ONE, DAY + 6 * ONE)
     assert ask(engine, configuration, product="wordpress", by="product_version")["grain"] == "week"
     assert ask(engine, configuration, product="wordpress", by="version_line")["grain"] == "day"
     assert ask(engine, configuration, product="wordpress")["grain"] == "day"
@@ -92,7 +93,7 @@ def test_first_period_that_began_before_the_first_day_is_marked_incomplete(
     engine: Engine, configuration: Configuration
 ) -> None:
     receive(engine, [row(DAY + 2 * ONE + n * ONE) for n in range(12) for _ in range(60)])
-    Publisher(engine, configuration.menu, "standard", 10, lambda _: True).publish(DAY + 14 * ONE, DAY + 13 * ONE)
+    publisher_on(engine, configuration).publish(DAY + 14 * ONE, DAY + 13 * ONE)
     weeks = ask(engine, configuration, grain="week", from_="2026-09-01")
     assert weeks["periods"] == ["2026-09-14", "2026-09-21"]
     assert weeks["incomplete"] == ["2026-09-14"]
@@ -108,3 +109,31 @@ def test_question_far_outside_is_empty(published: Engine, configuration: Configu
     answer = ask(published, configuration, from_="2150-01-01", to="2150-01-02")
     assert answer["cells"] == answer["periods"] == []
     assert dt.date.fromisoformat("2150-01-01")
+
+
+def test_remainder_is_what_the_values_shown_leave_of_the_total(engine: Engine, configuration: Configuration) -> None:
+    many = [row(product_version=f"6.{n}") for n in range(100) for _ in range(8)]  # none of them can be shown
+    receive(engine, many + [row(product_version="7.0") for _ in range(600)])
+    receive(engine, [row(product="nginx", product_version="1.27") for _ in range(200)])
+    publisher_on(engine, configuration).publish(DAY + ONE, DAY)
+    answer = ask(engine, configuration, by="product_version")
+    assert {cell["product_version"] for cell in answer["cells"]} == {"7.0", "1.27"}
+    left = {one["product"]: one for one in answer["remainder"]}
+    totals = {cell["product"]: cell["value"] for cell in ask(engine, configuration)["cells"]}
+    shown = {cell["product"]: cell["value"] for cell in answer["cells"]}
+    assert left["wordpress"]["value"] == totals["wordpress"] - shown["wordpress"]
+    assert left["wordpress"]["error"] == 15  # two noises of 10
+    assert abs(left["wordpress"]["value"] - 800) <= 60
+    assert left["nginx"]["value"] == max(0, totals["nginx"] - shown["nginx"])
+    assert ask(engine, configuration)["remainder"] == []
+
+
+def test_licences_have_no_remainder_since_they_count_in_several_values(
+    engine: Engine, configuration: Configuration
+) -> None:
+    receive(engine, [run_row(licence=uuid.uuid4()) for _ in range(300)])
+    publisher_on(engine, configuration).publish(dt.date(2026, 10, 1), dt.date(2026, 9, 30))
+    answer = ask(engine, configuration, product="installbuilder", by="product_version")
+    assert answer["measure"] == "licences"
+    assert answer["cells"]
+    assert answer["remainder"] == []

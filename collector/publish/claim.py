@@ -1,0 +1,87 @@
+"""What may be claimed of the published counts, in numbers and in words, and what may not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from collector.publish.accounting import DELTA, exposures
+
+if TYPE_CHECKING:
+    from collector.publish.accounting import Exposure
+    from collector.publish.release import Rules
+
+SCORES = Path(__file__).parent / "attack-scores.json"
+
+CLAIM = (
+    "Everything that is ever published about {unit} is ({epsilon:.2f}, {delta:.0e})-differentially private: "
+    "somebody who knows everything else guesses right whether it is in the numbers about {guess} % of the time "
+    "at most, where a coin is right 50 %."
+)
+GATE = (
+    "Behind every published number stand at least {k} reports or licences, and the number itself is at least "
+    "{gate_sigmas} standard deviations of its noise above that."
+)
+LIMITS = (
+    "Reports without a licence key are protected one by one. A customer who boots 500 machines is 500 reports.",
+    "Nothing is claimed for several units together, such as all machines of one owner.",
+    "The bound of a licence grows with every month that it is used; a year's is stated too.",
+    "No number is claimed to be anonymous, nor inference to be impossible: they are as private as stated here.",
+)
+
+
+def claim(rules: Rules) -> dict[str, Any]:
+    """The whole claim, ready for JSON.
+
+    Returns:
+        `profile`, `menu` (fingerprint), `k`, `gate_sigmas`, `delta`; `units`: for each protected unit `unit`,
+        `measure`, `months`, `cells` (how many released cells it can move, each by one), `rho`, `epsilon`,
+        `best_guess`, and `by_grain`; `claims` and `limits` in words; `attacks`: the scores of the attack
+        suite, None if they were measured with another menu or profile.
+    """
+    menu = rules.menu
+    found = exposures(menu, rules.profile)
+    return {
+        "profile": rules.profile,
+        "menu": menu.fingerprint,
+        "k": menu.k,
+        "gate_sigmas": menu.gate_sigmas,
+        "delta": DELTA,
+        "units": [_unit(exposure) for exposure in found],
+        "claims": [_words(exposure) for exposure in found] + [GATE.format(k=menu.k, gate_sigmas=menu.gate_sigmas)],
+        "limits": list(LIMITS),
+        "attacks": attack_scores(rules),
+    }
+
+
+def attack_scores(rules: Rules) -> list[dict[str, Any]] | None:
+    """What the attack suite scored, if it attacked this menu and profile."""
+    try:
+        measured = json.loads(SCORES.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    attacks: list[dict[str, Any]] = measured["attacks"]
+    return attacks if (measured["menu"], measured["profile"]) == (rules.menu.fingerprint, rules.profile) else None
+
+
+def _unit(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "unit": exposure.unit,
+        "measure": exposure.measure,
+        "months": exposure.months,
+        "cells": exposure.cells,
+        "rho": round(exposure.rho, 6),
+        "epsilon": round(exposure.epsilon, 3),
+        "best_guess": round(exposure.best_guess, 4),
+        "by_grain": [
+            {"grain": share.grain, "cells": share.cells, "sigma": share.sigma, "rho": round(share.rho, 6)}
+            for share in exposure.shares
+        ],
+    }
+
+
+def _words(exposure: Exposure) -> str:
+    return CLAIM.format(
+        unit=exposure.unit, epsilon=exposure.epsilon, delta=DELTA, guess=f"{100 * exposure.best_guess:.0f}"
+    )

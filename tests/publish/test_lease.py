@@ -1,0 +1,89 @@
+"""Two installations on one store: one publishes, the other stands by and takes over."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from collector.configuration import Configuration
+from collector.publish.lease import Lease, NotThePublisherError
+from collector.publish.publisher import last_closed
+from collector.store.engine import Engine
+from tests.publishers import publisher_on
+from tests.sample_days import DAY, ONE, receive, row
+
+
+def test_one_holds_and_the_other_stands_by(engine: Engine) -> None:
+    first, second = Lease(engine, "a"), Lease(engine, "b")
+    first.hold()
+    with pytest.raises(NotThePublisherError):
+        second.hold()
+    first.hold()
+    Lease(engine, "a").hold()  # the same installation, started again
+
+
+def test_lease_that_is_not_renewed_goes_to_another_and_is_not_taken_back(engine: Engine) -> None:
+    first, second = Lease(engine, "a", lasts_seconds=1), Lease(engine, "b", lasts_seconds=1)
+    first.hold()
+    time.sleep(2.1)  # the store's clock counts whole seconds
+    second.hold()
+    with pytest.raises(NotThePublisherError):
+        first.hold()
+    assert len(engine.rows("SELECT name FROM system.tables WHERE startsWith(name, 'publishing_')")) == 1
+
+
+def test_of_many_at_once_one_gets_it(engine: Engine) -> None:
+    def hold(number: int) -> bool:
+        session = engine.session()
+        try:
+            Lease(session, f"h{number}").hold()
+        except NotThePublisherError:
+            return False
+        finally:
+            session.close()
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(hold, range(8))) == 1
+
+
+def test_two_publishers_at_once_do_no_harm(engine: Engine, configuration: Configuration) -> None:
+    """Both close the same days for a while; each report counts once, each period is released once."""
+    days = [DAY + n * ONE for n in range(7)]
+    receive(engine, [row(day) for day in days for _ in range(100)])
+
+    def publish(holder: str) -> int:
+        session = engine.session()
+        publisher = publisher_on(session, configuration, lease=Lease(session, holder))
+        released = 0
+        try:
+            for _ in range(5):
+                released += len(publisher.publish(DAY + 8 * ONE, DAY + 6 * ONE))
+        except NotThePublisherError:
+            pass
+        finally:
+            session.close()
+        return released
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(publish, ["a", "b"])) == [0, 8]  # seven days and a week
+    assert engine.rows("SELECT count() FROM private.counted") == [(700,)]
+    assert engine.rows("SELECT count(), uniqExact(grain, period) FROM public.releases") == [(8, 8)]
+    assert last_closed(engine) == DAY + 6 * ONE
+
+
+def test_publisher_that_lost_its_lease_in_the_middle_stops(engine: Engine, configuration: Configuration) -> None:
+    receive(engine, [row(DAY) for _ in range(100)])
+
+    class Stolen(Lease):
+        def hold(self) -> None:
+            super().hold()
+            Lease(self.engine, "thief", lasts_seconds=-1).hold()
+
+    with pytest.raises(NotThePublisherError):
+        publisher_on(engine, configuration, lease=Stolen(engine, "sleeper")).publish(DAY + ONE, DAY)
+    assert engine.rows("SELECT count() FROM public.releases") == [(0,)]
+    publisher_on(engine, configuration, lease=Lease(engine, "thief")).publish(DAY + ONE, DAY)
+    assert engine.rows("SELECT count() FROM private.counted") == [(100,)]

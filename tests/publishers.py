@@ -1,0 +1,29 @@
+"""A publisher for tests: the shipped menu, nothing waiting in any spool, one installation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from collector.publish.lease import Lease
+from collector.publish.publisher import Publisher
+from collector.publish.release import Rules
+
+if TYPE_CHECKING:
+    from collector.configuration import Configuration
+    from collector.store.engine import Engine
+
+
+def rules_of(configuration: Configuration, profile: str = "standard") -> Rules:
+    return Rules(configuration.menu, profile)
+
+
+def publisher_on(engine: Engine, configuration: Configuration, **other: Any) -> Publisher:
+    """A publisher on this engine; `other` replaces its attributes."""
+    usual = {
+        "engine": engine,
+        "rules": rules_of(configuration),
+        "lease": Lease(engine, "tests"),
+        "keep_after_release_days": 10,
+        "has_loaded_past": lambda _: True,
+    }
+    return Publisher(**(usual | other))
