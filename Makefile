@@ -50,9 +50,10 @@ test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPOR
 bench: $(READY) ## measure and print
 	$(BIN)/python -m tests.bench.bench
 
-schemas: $(READY) ## write schemas/published and deploy/REFERENCE.md from the code
+schemas: $(READY) ## write the generated pages and schemas from the code
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m collector.reference
+	$(BIN)/python -m collector.privacy_page
 
 clean: ## remove .venv, demo data and caches
 	rm -rf $(VENV) demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -30,7 +30,10 @@ _LIFE = """\
   random secret of the quarter; with the next quarter's secret the same key gives another hash.
 - **Counted** once the day is over, then published only as protected counts: at least 10 reports or licences behind
   each number, random noise on each number, and nothing at all where the number would not clearly stand out of that
-  noise (below about 40 reports or 82 licences, in the standard profile).
+  noise (below about 40 reports or 82 licences, in the standard profile). At 06, 12 and 18 UTC the boots of the day so
+  far are published in the same way, by product and version only, with four times the noise; never licences.
+- **How well that protects** is worked out and tested: everything published together changes what anybody could
+  believe about a single report or licence by a stated bound, and attacks on it are scored (`collector privacy`).
 - **Dropped** once the month is published and 10 more days have passed, at the latest after the days given below.
   Published counts stay."""
 

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
-from collector.reference import PAGE, page
+from types import ModuleType
+
+import pytest
+
+from collector import privacy_page, reference
+from collector.reference import PAGE
 
 
-def test_reference_is_what_the_program_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: make schemas"
+@pytest.mark.parametrize("generated", [reference, privacy_page])
+def test_generated_page_is_what_the_program_says(generated: ModuleType) -> None:
+    assert generated.PAGE.read_text(encoding="utf-8") == generated.page(), "run: make schemas"
 
 
 def test_links_between_the_pages_for_operators_lead_somewhere() -> None:

@@ -87,7 +87,6 @@ class Publisher:
         if through >= today:
             raise NotOverError(through, today)
         self.lease.hold()
-        drop_unfinished(self.engine)
         self._finish_earlier_tries()
         released: list[Period] = []
         for day in self.due(through):
@@ -127,7 +126,7 @@ class Publisher:
             EngineError: the engine failed.
         """
         self.lease.hold()
-        drop_unfinished(self.engine)
+        self._finish_earlier_tries()
         closing.count_open_day(self.engine, period.start)
         try:
             self._release(period, period.start, complete=False, rows=closing.SO_FAR)
@@ -150,7 +149,9 @@ class Publisher:
         return not late
 
     def _finish_earlier_tries(self) -> None:
-        """Drops the claims of days that were released just before a kill."""
+        """Drops what a kill left behind: drawings that were not committed, claims of days that are out."""
+        drop_unfinished(self.engine)
+        closing.forget_open_day(self.engine)
         last = last_closed(self.engine)
         for day in closing.claimed_days(self.engine):
             if last and day <= last:

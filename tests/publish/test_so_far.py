@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from collector.configuration import Configuration
+from collector.publish import closing
 from collector.publish.expiry import SO_FAR_KEPT_DAYS
 from collector.publish.periods import Period
 from collector.publish.publisher import Publisher
@@ -40,6 +41,14 @@ def test_open_day_is_released_with_more_noise_and_stays_open(engine: Engine, pub
     assert engine.rows("SELECT count() FROM private.so_far") == [(0,)], "nothing is left behind"
     publisher.publish(DAY + ONE, DAY)
     assert engine.rows("SELECT count() FROM private.counted") == [(4400,)]
+
+
+def test_killed_while_it_is_counted_nothing_is_left_behind(engine: Engine, publisher: Publisher) -> None:
+    receive(engine, [row() for _ in range(100)])
+    closing.count_open_day(engine, DAY)
+    assert engine.rows("SELECT count() FROM private.so_far") == [(100,)]
+    publisher.publish(DAY + ONE, DAY)
+    assert engine.rows("SELECT count() FROM private.so_far") == [(0,)]
 
 
 def test_it_is_released_once(engine: Engine, publisher: Publisher) -> None:
