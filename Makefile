@@ -33,7 +33,7 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 
 test: lint ## lint and every test, about five minutes on two cores
 	$(BIN)/collector check
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-crash: $(READY) ## power cuts, full disks and 100 kills under load, about four minutes
 	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -s tests/crash

@@ -12,19 +12,27 @@ import time
 
 _SOCKET = "NOTIFY_SOCKET"
 _WATCHDOG = "WATCHDOG_USEC"
+# A service manager that does not listen for so long must not hold up whoever tells it something.
+_PATIENCE_SECONDS = 1.0
 
 
-def notify(*lines: str) -> None:
-    """Sends lines, e.g. `READY=1`; that nobody takes them is no reason to fail."""
+def notify(*lines: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    """Sends lines, e.g. `READY=1`; that nobody takes them is no reason to fail or to wait for long."""
     path = os.environ.get(_SOCKET)
     if not path:
         return
     address = "\0" + path[1:] if path.startswith("@") else path
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
+            sending.settimeout(patience_seconds)
             sending.sendto("\n".join(lines).encode(), address)
     except OSError:
         return
+
+
+def notify_alive() -> None:
+    """Says that this process lives; the next time is soon, so this one may be missed."""
+    notify("WATCHDOG=1", patience_seconds=0)
 
 
 def notify_reloading() -> None:

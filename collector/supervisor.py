@@ -211,7 +211,7 @@ async def _end(children: list[Supervised], keepers: dict[Supervised, asyncio.Tas
 async def _feed_watchdog() -> None:
     seconds = service_manager.watchdog_seconds()
     while seconds:
-        service_manager.notify("WATCHDOG=1")
+        service_manager.notify_alive()
         await asyncio.sleep(seconds)
 
 

@@ -51,6 +51,12 @@ def reload(server: Server, result: str = "done") -> None:
         time.sleep(0.05)
 
 
+def add_product(server: Server, name: str) -> None:
+    entry = f'\n[products.{name}]\ntitle = "New"\npolicy = "vendor-privacy-policy"\nreport = "image-boot"\n'
+    edit(server, "products.toml", lambda text: f'{text}{entry}sources = ["vm"]\nversion_line_parts = 2\n')
+    reload(server)
+
+
 @contextlib.contextmanager
 def connections(server: Server, number: int = 6) -> Iterator[list[http.client.HTTPConnection]]:
     """Open connections, enough to be spread over the workers."""
@@ -101,9 +107,7 @@ def test_product_that_is_added_may_report_at_once(server: Server) -> None:
     new = GOOD | {"product": "brand-new"}
     with connections(server) as open_before:
         assert ask(open_before[0], "POST", BOOT, new)[0] == 422
-        entry = '\n[products.brand-new]\ntitle = "New"\npolicy = "vendor-privacy-policy"\nreport = "image-boot"\n'
-        edit(server, "products.toml", lambda text: f'{text}{entry}sources = ["vm"]\nversion_line_parts = 2\n')
-        reload(server)
+        add_product(server, "brand-new")
         for one in open_before:
             assert ask(one, "POST", BOOT, new)[0] == 202
 
@@ -121,13 +125,14 @@ def test_file_with_a_mistake_changes_nothing_and_the_log_says_what_is_wrong(serv
 
 
 def test_process_that_is_started_again_works_with_what_was_accepted_not_with_a_broken_file(server: Server) -> None:
+    add_product(server, "added-before")
     edit(server, "products.toml", lambda text: text + "\n[products.half]\n")
     reload(server, "refused")
     for pid in children(server.process.pid):
         os.kill(pid, signal.SIGKILL)
     with connections(server) as several:  # they wait for the next workers
         for one in several:
-            assert ask(one, "POST", BOOT, GOOD | {"product": "brand-new"})[0] == 202
+            assert ask(one, "POST", BOOT, GOOD | {"product": "added-before"})[0] == 202
     assert "cannot_start" not in server.log.read_text()
     edit(server, "products.toml", lambda text: text.replace("\n[products.half]\n", ""))
     reload(server)

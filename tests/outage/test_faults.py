@@ -46,14 +46,15 @@ def outage(site: Site, begin: Callable[[], None], end: Callable[[], None]) -> di
         (Fault.RESET, LOST, 0),
         (Fault.ERROR, ANSWERED, 0),
         (Fault.CUT_INSERT, LOST, 0),
-        (Fault.HALF_CLOSE_INSERT, ANSWERED, 33),
+        (Fault.HALF_CLOSE_INSERT, ANSWERED, (3, 33)),  # as much as the server had parsed by then
         (Fault.LOSE_ANSWER, LOST, 0),
         (Fault.CUT_ANSWER, LOST, 0),
     ],
 )
-def test_network_fails(site: Site, fault: Fault, kind: str, code: int) -> None:
+def test_network_fails(site: Site, fault: Fault, kind: str, code: int | tuple[int, ...]) -> None:
     event = outage(site, lambda: site.proxy.set(fault), lambda: site.proxy.set(Fault.NONE))
-    assert (event["kind"], event["code"]) == (kind, code)
+    assert event["kind"] == kind
+    assert event["code"] in (code if isinstance(code, tuple) else (code,))
 
 
 def test_insert_was_done_and_its_answer_lost(site: Site) -> None:
