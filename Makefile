@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-crash test-outage test-abuse test-memory lint bench schemas clean
+.PHONY: help setup run demo test test-crash test-outage test-abuse test-memory test-attacks utility oracle lint bench schemas clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-11s %s\n' "$$verb" "$$text"; done
@@ -46,6 +46,16 @@ test-abuse: $(READY) ## a minute (ABUSE_SECONDS) of everything a stranger can do
 
 test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPORTS) wait in its spool
 	$(BIN)/python -m tests.abuse.memory
+
+test-attacks: $(READY) ## attack the published counts and score it, about five minutes; the scores go into the pages
+	$(BIN)/python -m tests.attacks.run --write collector/publish/attack-scores.json
+	$(BIN)/python -m collector.privacy_page
+
+utility: $(READY) ## how much of a fleet can be seen, for several sizes and profiles, about five minutes
+	$(BIN)/python -m tests.utility.measure --write deploy/UTILITY.md
+
+oracle: $(READY) ## add an independent judge of the privacy accounting to .venv (265 MB); its tests skip without it
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev,oracle]'
 
 bench: $(READY) ## measure and print
 	$(BIN)/python -m tests.bench.bench

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
+import resource
 import shutil
 import signal
 from dataclasses import replace
@@ -69,6 +70,8 @@ class Supervisor:
                 cannot start; the text says why.
         """
         settings = self._settings
+        # For the processes it starts too: a crash must not write memory, with the pepper and reports in it, to disk.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
