@@ -70,6 +70,11 @@ EVENTS = {
     "closed_days_lie_ahead": _event(
         "The last closed day is not over: the clock was ahead, or is behind.", "last_closed"
     ),
+    # reading
+    "access_file_failed": _event(
+        "The file of tokens and audit cannot be read or written: nobody gets an answer until it can.", "code"
+    ),
+    "audit_not_written": _event("Audit lines wait in memory; when too many do, answers are refused.", "error"),
     # other people's code
     "library": _event("A library logged something; its text is not kept.", "library", "error"),
 }

@@ -9,6 +9,7 @@
 <data>/quarantine/          segments that the engine could not parse, see store/quarantine.py
 <data>/products.toml        products added by `collector products add`, see added_products.py
 <data>/secrets/             peppers, see ingest/pseudonyms.py
+<data>/access.sqlite        tokens, sessions, audit trail and hidden values, see reports/access/ledger.py
 <data>/engine/              the embedded engine; for a server, the name by which it knows this installation
 <data>/known-values.json    values that are published, see ingest/values.py
 <data>/simulated            there if `collector simulate` made the reports in here
@@ -81,6 +82,11 @@ class Layout:
     def secrets(self) -> Path:
         """The directory of the peppers."""
         return self.data / "secrets"
+
+    @property
+    def access(self) -> Path:
+        """Tokens, sessions, audit trail and hidden values."""
+        return self.data / "access.sqlite"
 
     @property
     def engine(self) -> Path:

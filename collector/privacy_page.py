@@ -82,7 +82,8 @@ def _units(units: Iterable[dict[str, Any]]) -> list[str]:
 def _attacks(attacks: Iterable[dict[str, Any]]) -> list[str]:
     rows = [
         (
-            f"{attack['name']}: {attack['does']}",
+            attack["name"],
+            attack["does"],
             f"{100 * attack['score']:.1f} % ({100 * attack['low']:.1f} to {100 * attack['high']:.1f})",
             _percent(attack["theory"]),
             _percent(attack["bar"]) or "none, published",
@@ -90,7 +91,7 @@ def _attacks(attacks: Iterable[dict[str, Any]]) -> list[str]:
         )
         for attack in attacks
     ]
-    return _table(("attack", "right", "in theory", "bar", "exact counts"), rows)
+    return _table(("attack", "what it does", "right", "in theory", "bar", "exact counts"), rows)
 
 
 def _percent(share: float | None) -> str:

@@ -24,6 +24,13 @@ from schemas.problems import ConfigurationError, describe, read_toml
 PREFIX = "COLLECTOR_"
 # Longest path that every system accepts for a Unix socket, less the socket's own name.
 LONGEST_DATA_PATH = 90
+_REPORTS_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?/?"
+)
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+# Headers that say something else to the gate or to HTTP.
+_OTHER_HEADERS = {"authorization", "connection", "content-length", "content-type", "cookie", "host", "origin"}
+_OTHER_HEADERS |= {"transfer-encoding", "x-forwarded-for"}
 _STORE_URL = re.compile(r"clickhouses?://[A-Za-z0-9_.%+-]+@([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?")
 
 
@@ -63,8 +70,19 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address that takes reports; give it TLS, or a proxy that has it."
     )
     ingest_port: int = Field(8080, ge=0, le=65535, description="Port that takes reports.")
-    reports_host: str = Field("127.0.0.1", description="Address of the reports API; loopback only.")
-    reports_port: int = Field(8081, ge=0, le=65535, description="Port of the reports API.")
+    reports_host: str = Field(
+        "127.0.0.1", description="Address of dashboard and reports API; other than loopback only with reports_url."
+    )
+    reports_port: int = Field(8081, ge=0, le=65535, description="Port of dashboard and reports API.")
+    reports_url: str | None = Field(
+        None, description="Public address of the dashboard, https://usage.example.com: of the TLS proxy before it."
+    )
+    trusted_user_header: str | None = Field(
+        None, description="Header in which a proxy that signs people in names them, as X-Forwarded-User: viewers."
+    )
+    trusted_user_proxies: _Networks = Field(
+        (), description="Networks of the proxies whose trusted_user_header is believed. They must overwrite it."
+    )
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics; loopback only.")
     metrics_port: int = Field(8082, ge=0, le=65535, description="Port of /metrics.")
     workers: int = Field(1, ge=1, le=64, description="Ingest processes that share the ingest port.")
@@ -140,12 +158,36 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field("json", description="Log lines for machines or for people.")
     documentation_url: str = Field("/v1/data", description="Page that answers link to; outcome codes are its headings.")
 
-    @field_validator("reports_host", "metrics_host")
+    @field_validator("metrics_host")
     @classmethod
     def _only_loopback(cls, host: str) -> str:
-        if host != "localhost" and not _is_loopback(host):
+        if not _is_this_machine(host):
             raise ValueError("must be a loopback address: it answers without sign-in")
         return host
+
+    @field_validator("reports_url")
+    @classmethod
+    def _is_one_site(cls, url: str | None) -> str | None:
+        match = _REPORTS_URL.fullmatch(url) if url is not None else None
+        if url is not None and (match is None or not 0 < int(match["port"] or 1) < 65536):  # noqa: PLR2004 - ports end there
+            raise ValueError("must be https://HOST or https://HOST:PORT, without a path")
+        if match and match["scheme"] == "http" and not _is_this_machine(match["host"].strip("[]")):
+            raise ValueError("must be https: tokens and cookies would travel in clear")
+        return url and url.rstrip("/")
+
+    @field_validator("trusted_user_header")
+    @classmethod
+    def _means_nothing_else(cls, header: str | None) -> str | None:
+        if header is not None and (not _HEADER.fullmatch(header) or header.lower() in _OTHER_HEADERS):
+            raise ValueError("must be the name of a header that has no other meaning, such as X-Forwarded-User")
+        return header
+
+    @field_validator("trusted_user_proxies")
+    @classmethod
+    def _is_not_everybody(cls, networks: tuple[_Network, ...]) -> tuple[_Network, ...]:
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("must not hold every address: anyone could name any user")
+        return networks
 
     @field_validator("store_url")
     @classmethod
@@ -161,6 +203,13 @@ class Settings(BaseSettings):
             raise ValueError("ingest_port, reports_port and metrics_port must differ")
         if len(str(self.data.absolute())) > LONGEST_DATA_PATH:
             raise ValueError(f"data: the absolute path may have at most {LONGEST_DATA_PATH} characters")
+        if not _is_this_machine(self.reports_host) and not (self.reports_url or "").startswith("https://"):
+            raise ValueError(
+                "reports_host: other than a loopback address needs reports_url, the https address of the TLS proxy "
+                "in front of it"
+            )
+        if (self.trusted_user_header is None) != (not self.trusted_user_proxies):
+            raise ValueError("trusted_user_header and trusted_user_proxies are given together or not at all")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are given together or not at all")
         if self.max_batch_bytes > self.max_in_flight_bytes:
@@ -180,9 +229,9 @@ class Settings(BaseSettings):
         return (init_settings, env_settings)
 
 
-def _is_loopback(host: str) -> bool:
+def _is_this_machine(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -27,7 +27,12 @@ from collector.loading import Loading, facts
 from collector.metrics import PUBLISH_FAILURES
 from collector.publish.lease import NotThePublisherError
 from collector.publish.publisher import NotOverError, last_closed
-from collector.reports import server as reports
+from collector.reports.access.hidden import HiddenValues
+from collector.reports.access.install import install
+from collector.reports.access.ledger import LedgerError, open_ledger
+from collector.reports.access.runner import Runner
+from collector.reports.api import Api
+from collector.reports.library import Library
 from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
 from collector.store.engine import EngineError, Failure
 from collector.store.migrate import NewerDatabaseError
@@ -35,6 +40,7 @@ from collector.storeroom import StoreRoom, open_store
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from aiohttp.typedefs import Handler
@@ -56,9 +62,10 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         try:
             configuration = accepted(paths)
             room = open_rooms.enter_context(open_store(settings, paths, configuration, up_to_date=False))
+            ledger = open_rooms.enter_context(open_ledger(paths.access))
         except ConfigurationError as error:
             raise child.CannotStartError(str(error)) from error
-        except (EngineError, OSError) as error:
+        except (EngineError, LedgerError, OSError) as error:
             log.error("store_not_opened", **facts(error))
             raise SystemExit(1) from error
         loading = Loading(room, stop)
@@ -67,9 +74,17 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         await asyncio.wait([opening], timeout=_EMBEDDED_OPENS_SECONDS if settings.store_url is None else 1)
         _refuse_newer(opening)
         publishing = asyncio.Lock()
-        published = reports.routes(room.released, room.publisher.rules, simulated=paths.simulated.exists())
+        moderated = HiddenValues(ledger)
+        library = Library(
+            room.released,
+            room.publisher.rules,
+            catalogue=lambda: accepted(paths).catalogue,
+            is_hidden=moderated.is_hidden,
+            simulated=paths.simulated.exists(),
+        )
+        published = Api(library, lambda: f"{room.released.state()} {moderated.state()}").routes()
         runners = [
-            await _serve(published, listening),
+            await _serve(published, listening, lambda app: install(app, settings, ledger)),
             await _serve(
                 [*published, *_control(room, publishing)],
                 _control_socket(os.fspath(paths.control)),
@@ -239,16 +254,25 @@ async def _engine_errors(request: web.Request, handler: Handler) -> web.StreamRe
     """An engine that fails is an outage, not a bug: its code is the answer."""
     try:
         return await handler(request)
+    except LedgerError as error:
+        log.error("request_failed", error=type(error).__name__, code=error.code)
+        return web.json_response({"error": "who may read what cannot be looked up now; try again"}, status=503)
     except EngineError as error:
         if error.kind is Failure.ANSWERED:  # else the log has store_unreachable
             log.error("request_failed", code=error.code)
         return web.json_response({"error": str(error)}, status=503)
 
 
-async def _serve(routes: list[web.RouteDef], listening: socket.socket) -> web.AppRunner:
+async def _serve(
+    routes: list[web.RouteDef],
+    listening: socket.socket,
+    demand_sign_in: Callable[[web.Application], None] | None = None,
+) -> web.AppRunner:
     app = web.Application(middlewares=[_engine_errors])
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None)
+    if demand_sign_in is not None:
+        demand_sign_in(app)
+    runner = Runner(app)
     await runner.setup()
     await web.SockSite(runner, listening).start()
     return runner

@@ -34,6 +34,9 @@ _LIFE = """\
   far are published in the same way, by product and version only, with four times the noise; never licences.
 - **How well that protects** is worked out and tested: everything published together changes what anybody could
   believe about a single report or licence by a stated bound, and attacks on it are scored (`collector privacy`).
+- **Read** by people who sign in, as published counts only. Signing in sets one strictly necessary cookie, a random
+  number that lasts until the browser closes and 7 days at most; there are no others. Who viewed which page, with its
+  parameters, is recorded for 13 months, to show who had access: no network address, no browser, no numbers.
 - **Dropped** once the month is published and 10 more days have passed, at the latest after the days given below.
   Published counts stay."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ from tests.sample_days import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from http.client import HTTPResponse
 
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -138,6 +141,18 @@ class Server:
             time.sleep(0.2)
         return state
 
+    @functools.cached_property
+    def token(self) -> str:
+        """A token that opens the reports port, made by the real command beside the running server."""
+        name = f"tests-{secrets.token_hex(4)}"
+        return collector("token", "create", name, "--data", str(self.data)).stdout.strip()
+
+    def ask(self, path: str, *, timeout: float = 30) -> HTTPResponse:
+        """The answer of the reports port to GET `path`, with the token."""
+        request = urllib.request.Request(f"{self.reports}{path}", headers={"Authorization": f"Bearer {self.token}"})
+        answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout)
+        return answer
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
@@ -178,7 +193,7 @@ def start_server(data: Path, *options: str) -> Server:
         process.stdout.close()
         pytest.fail(f"did not start: {lines} {log.read_text()}")
     ingest = lines[0].split()[-1]
-    reports = lines[1].split()[3].removesuffix("/v1/usage,")
+    reports = lines[1].split()[3].removesuffix("/,")
     metrics = lines[1].split()[-1].removesuffix("/metrics")
     return Server(process, data, ingest, reports, metrics, log)
 

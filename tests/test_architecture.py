@@ -16,10 +16,14 @@ MAY_IMPORT = {
     "collector.metrics": set(),
     "collector.logs": set(),
     "collector.layout": {"schemas", "collector.settings"},
-    "collector.ingest": {"schemas", "collector.metrics"},
+    "collector.addresses": set(),
+    "collector.rate": {"collector.addresses"},
+    "collector.ingest": {"schemas", "collector.metrics", "collector.addresses", "collector.rate"},
     "collector.store": {"collector.ingest", "collector.metrics"},
     "collector.publish": {"schemas", "collector.store", "collector.metrics"},
-    "collector.reports": {"collector.publish"},
+    # Before the room it stands in, which the first match decides: who may read knows nothing of what there is to read.
+    "collector.reports.access": {"schemas", "collector.settings", "collector.addresses", "collector.rate"},
+    "collector.reports": {"schemas", "collector.publish", "collector.reports.access"},
 }
 BEYOND_PUBLIC = {"collector.publish.closing", "collector.publish.publisher", "collector.publish.expiry"}
 

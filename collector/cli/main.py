@@ -10,17 +10,21 @@ from typing import NoReturn
 
 import click
 
-# Verb -> what it does; the module has the verb's name.
+# Verb -> what it does; the module has the verb's name, with _ for -.
 VERBS = {
     "serve": "Take reports, load them, publish, answer: everything on this machine.",
     "status": "What was accepted, where it is, and what happens next.",
     "usage": "Published counts of a product, or of all products.",
+    "export-trends": "General usage trends as a web site and data files, for third parties.",
     "publish": "Close days that are over and release their counts.",
     "privacy": "What the published counts can reveal about one report or licence, at the most.",
     "releases": "What was released, when, and by which rules.",
     "simulate": "Fill a directory with a made-up fleet, to look around.",
     "reload": "Have a running serve read policy, catalogue and certificate again.",
     "products": "List, add and remove products, without a restart.",
+    "token": "Make, list and revoke the tokens that people and scripts read counts with.",
+    "hide": "Hide a value from all readers, such as something personal typed as a version.",
+    "audit": "Who looked at what, who signed in, who changed what others may do.",
     "quarantine": "Look at, load again or give up what the store could not read.",
     "doctor": "What uses the disk, what is stuck, and what may go.",
     "check": "Check policy, catalogue, schemas, examples, menu and settings.",
@@ -36,7 +40,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"collector.cli.{cmd_name}").command
+        module = importlib.import_module(f"collector.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -60,7 +60,7 @@ def command(settings: Settings) -> None:
 
 def _announce(addresses: dict[str, str], store_works: bool) -> None:
     click.echo(f"taking reports at {addresses['ingest']}")
-    click.echo(f"published counts at {addresses['reports']}/v1/usage, metrics at {addresses['metrics']}/metrics")
+    click.echo(f"published counts at {addresses['reports']}/, metrics at {addresses['metrics']}/metrics")
     if not store_works:
         click.echo("the store does not answer yet: reports wait on disk meanwhile; the log says more")
     click.echo("Ctrl-C stops.")

@@ -29,7 +29,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _modes(case: Case) -> Iterator[Finding]:
     paths = case.paths
-    private = [paths.data, paths.secrets, *_files(paths.secrets), paths.control]
+    private = [paths.data, paths.secrets, *_files(paths.secrets), paths.control, paths.access]
     for path in private:
         if path.exists() and (mode := _mode(path)) & _OTHERS:
             rights = "700" if path.is_dir() else "600"

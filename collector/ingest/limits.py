@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collector.ingest.addresses import Network
+    from collector.addresses import Network
 
 NDJSON = "application/x-ndjson"
 

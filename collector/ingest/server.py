@@ -10,15 +10,15 @@ import orjson
 import structlog
 from aiohttp import web
 
+from collector.addresses import client_address
 from collector.ingest import openapi, tally
-from collector.ingest.addresses import client_address
 from collector.ingest.admission import Admission
 from collector.ingest.answers import answer, batch_answer
 from collector.ingest.intake import Intake
 from collector.ingest.limits import NDJSON
 from collector.ingest.protocol import outcome_of
-from collector.ingest.rate import RateLimiter
 from collector.ingest.readiness import Readiness
+from collector.rate import RateLimiter
 from schemas.data_dictionary import data_dictionary
 from schemas.generate import permits
 from schemas.outcomes import Outcome

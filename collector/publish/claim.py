@@ -26,6 +26,8 @@ GATE = (
 LIMITS = (
     "Reports without a licence key are protected one by one. A customer who boots 500 machines is 500 reports.",
     "Nothing is claimed for several units together, such as all machines of one owner.",
+    "The bounds are for a unit being in the numbers or not; telling two lives of a licence apart has its own score.",
+    "Metrics and status of the operator count all reports exactly, without product or value: do not publish them.",
     "The bound of a licence grows with every month that it is used; a year's is stated too.",
     "No number is claimed to be anonymous, nor inference to be impossible: they are as private as stated here.",
 )

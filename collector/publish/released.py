@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from collector.publish.release import DIMENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from collector.store.engine import Engine
 
@@ -119,6 +119,14 @@ class Released:
             most=most,
         )
         return [Release(*row) for row in rows]
+
+    def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
+        """Rows that are at hand in a format of the engine's; see Engine."""
+        return self.__engine.packed(columns, rows, form)
+
+    def state(self) -> str:
+        """Changes whenever something is released."""
+        return str(self.__engine.rows("SELECT count(), max(released_on), max(period) FROM public.releases FINAL")[0])
 
     def incomplete(self, grain: str) -> set[dt.date]:
         """First days of released periods that lack something.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, cast
 
 from collector.publish.measures import FIELDS, MEASURES
-from collector.publish.periods import CLOSED_GRAINS, Grain, period_of
+from collector.publish.periods import CLOSED_GRAINS, ONE_DAY, Grain, period_of
+from collector.reports.question import UsageError
+from collector.reports.windows import MONTHS, Window, before, last_day, summed, window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from collector.publish.menu import Menu
     from collector.publish.released import Cell, Released
+    from collector.reports.question import Question
 
 # One fixed sentence: it must not depend on what is in the data.
 ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
@@ -24,134 +27,157 @@ PER_LICENCE = (
 WHO = "Only machines that may report, and do, are counted; the error says nothing about the others."
 REMAINDER = "What is left of a total after the values shown: of it nothing can be said but how much it is."
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
+WINDOW = "A {window} is the sum of its months where each of them was released; otherwise there is no value."
+
+Told = dict[str, Any]
 
 
-_LONGEST_VALUE = 200
-
-
-class UsageError(Exception):
-    """A question that cannot be answered; the text says what can be asked."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question.
-
-    Attributes:
-        product: a product's name, or None for all products.
-        fields: what to break the count down by; one or two fields of the menu, or none.
-        measure: boots, runs or licences; by default the product's own.
-        grain: day, week or month; by default the coarsest that is released.
-        first: earliest day asked about; by default the latest period's.
-        last: latest day asked about.
-    """
-
-    product: str | None = None
-    fields: tuple[str, ...] = ()
-    measure: str | None = None
-    grain: str | None = None
-    first: dt.date | None = None
-    last: dt.date | None = None
-
-
-def read_question(parameters: Mapping[str, str]) -> Question:
-    """The question in the parameters `product`, `by`, `measure`, `grain`, `from` and `to`.
-
-    Raises:
-        UsageError: a parameter that does not exist or cannot be read.
-    """
-    known = {"product", "by", "measure", "grain", "from", "to"}
-    if unknown := sorted(parameters.keys() - known):
-        raise UsageError(f"no such parameter: {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
-    if any(len(value) > _LONGEST_VALUE for value in parameters.values()):
-        raise UsageError(f"no parameter has more than {_LONGEST_VALUE} characters")
-    return Question(
-        product=parameters.get("product") or None,
-        fields=tuple(f.strip() for f in parameters.get("by", "").split(",") if f.strip()),
-        measure=parameters.get("measure") or None,
-        grain=parameters.get("grain") or None,
-        first=_day("from", parameters.get("from")),
-        last=_day("to", parameters.get("to")),
-    )
-
-
-def usage(released: Released, menu: Menu, question: Question, *, simulated: bool) -> dict[str, Any]:
+def usage(released: Released, menu: Menu, question: Question, *, simulated: bool) -> Told:
     """The answer, ready for JSON.
 
     Returns:
-        `measure`, `means` (the measure in words), `grain`, `fields`, `periods` (the released ones asked
-        about), `incomplete` (those of them that lack days or reports), `cells`: for each cell `period`, the
-        fields' values, `value` and `error` (95 %); `remainder`: for each period and product what its total has
-        beyond the values shown, with its error (not for licences, which count in several values); `so_far`: of
-        the open day, where it is released and no earlier time was asked about, `period`, `hour` (UTC, until
-        which it counts) and `cells`, else None; `available`: first and last released period of each grain of
-        this table; `notes`; `simulated`: whether the reports were made up.
+        What `collector.reports.answers.UsageAnswer` describes.
 
     Raises:
         UsageError: not on the menu, or nothing is released yet.
     """
     measure = question.measure or ("licences" if question.product == "installbuilder" else "boots")
-    fields = _on_menu(menu, measure, question.fields)
-    if question.first and question.last and question.first > question.last:
-        raise UsageError("'from' is after 'to'")
+    fields = _on_menu(menu, measure, question.by)
     offered = [g for g in CLOSED_GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
     available = {g: periods for g in offered if (periods := released.periods(g))}
-    _refuse_grain(f"{measure} by {' and '.join(fields) or 'product'}", question.grain, offered, available)
-    grain = next((g for g in available if g == question.grain), None) or _finest_useful(
+    window = cast("Window", question.grain) if question.grain in MONTHS else None
+    _refuse_window(measure, window)
+    asked = "month" if window else question.grain
+    _refuse_grain(f"{measure} by {' and '.join(fields) or 'product'}", asked, offered, available)
+    grain = next((g for g in available if g == asked), None) or _finest_useful(
         released, measure, fields, available, question.product
     )
-    periods = available[grain]
-    first = period_of(question.first, grain).start if question.first else periods[0]
-    if not question.first and not question.last:
-        first = periods[-1]
-    last = question.last or max(first, periods[-1])
-    cells = released.cells(measure, fields, grain, first, last, question.product)
-    return {
+    table = _Table(released, measure, fields, grain, window, question.product)
+    periods = table.starts(available[grain])
+    first, last = _range(question, table, periods)
+    cells = table.cells(first, last)
+    shown = {p.isoformat() for p in periods if first <= p <= last}
+    answer: Told = {
         "measure": measure,
         "means": MEASURES[measure].means,
-        "grain": grain,
+        "grain": window or grain,
         "fields": ["product", *fields],
-        "periods": [p.isoformat() for p in periods if first <= p <= last],
-        "incomplete": sorted(p.isoformat() for p in released.incomplete(grain) if first <= p <= last),
-        "cells": _told(cells),
-        "remainder": _remainder(released, measure, fields, grain, first, last, question.product, cells),
-        "so_far": _so_far(released, menu, measure, fields, question),
+        "periods": sorted(shown),
+        "incomplete": sorted({p.isoformat() for p in map(table.start, released.incomplete(grain))} & shown),
+        "cells": cells,
+        "remainder": _remainder(table, cells, first, last),
+        "so_far": None if window else _so_far(released, menu, measure, fields, question),
         "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g, p in available.items()},
-        "notes": _notes(menu, measure),
+        "notes": _notes(menu, measure, window),
         "simulated": simulated,
     }
+    if question.compare:
+        _compare(answer, table, first, last)
+    if question.top:
+        answer["cells"] = [cell for _, of in _by_period(cells) for cell in list(of)[: question.top]]
+    return answer
 
 
-def _told(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+class _Table:
+    """One published table of one grain, or its months summed to windows."""
+
+    def __init__(
+        self,
+        released: Released,
+        measure: str,
+        fields: tuple[str, ...],
+        grain: Grain,
+        window: Window | None,
+        product: str | None,
+    ) -> None:
+        self._released, self._grain, self._product = released, grain, product
+        self.measure, self.fields, self.window = measure, fields, window
+
+    def start(self, day: dt.date) -> dt.date:
+        """The first day of the period that `day` lies in."""
+        return window_of(day, self.window) if self.window else period_of(day, self._grain).start
+
+    def before(self, start: dt.date) -> dt.date:
+        """The first day of the period before the one that begins on `start`."""
+        return before(start, self.window) if self.window else period_of(start - ONE_DAY, self._grain).start
+
+    def starts(self, released: Sequence[dt.date]) -> list[dt.date]:
+        """The first days of periods of which something is released, oldest first."""
+        return sorted({self.start(day) for day in released})
+
+    def cells(self, first: dt.date, last: dt.date) -> list[Told]:
+        """The values of the periods that begin between `first` and `last`, largest first in each."""
+        return self._told(self.fields, first, last)
+
+    def totals(self, first: dt.date, last: dt.date) -> list[Told]:
+        """The products' totals of the same periods."""
+        return self._told((), first, last)
+
+    def _told(self, fields: tuple[str, ...], first: dt.date, last: dt.date) -> list[Told]:
+        if self.window is None:
+            return told(self._cells(fields, first, last))
+        whole = MONTHS[self.window]
+        found = summed(self._cells(fields, first, last_day(self.start(last), self.window)), self.window)
+        return [
+            {"period": one.start.isoformat(), **one.values, "value": one.value, "error": one.error}
+            | {"released_months": one.released, "months": whole}
+            for one in found
+        ]
+
+    def _cells(self, fields: tuple[str, ...], first: dt.date, last: dt.date) -> list[Cell]:
+        return self._released.cells(self.measure, fields, self._grain, first, last, self._product)
+
+
+def told(cells: Iterable[Cell]) -> list[Told]:
+    """Cells, ready for JSON."""
     return [{"period": c.period.isoformat(), **c.values, "value": c.value, "error": c.error} for c in cells]
 
 
-def _remainder(
-    released: Released,
-    measure: str,
-    fields: tuple[str, ...],
-    grain: Grain,
-    first: dt.date,
-    last: dt.date,
-    product: str | None,
-    shown: Sequence[Cell],
-) -> list[dict[str, Any]]:
+def _range(question: Question, table: _Table, periods: Sequence[dt.date]) -> tuple[dt.date, dt.date]:
+    first = table.start(question.first) if question.first else periods[0]
+    if not question.first and not question.last:
+        first = periods[-1]
+    return first, question.last or max(first, periods[-1])
+
+
+def _by_period(cells: Iterable[Told]) -> Iterable[tuple[str, Iterable[Told]]]:
+    return groupby(cells, key=lambda cell: str(cell["period"]))
+
+
+def _compare(answer: Told, table: _Table, first: dt.date, last: dt.date) -> None:
+    """Gives each value that of the period before, and the change with its error; None where either is not shown."""
+    fields = answer["fields"]
+    earlier = {
+        (cell["period"], *(cell[field] for field in fields)): cell for cell in table.cells(table.before(first), last)
+    }
+    periods = {cell["period"] for cell in answer["cells"]}
+    before_of = {period: table.before(dt.date.fromisoformat(period)).isoformat() for period in periods}
+    for cell in answer["cells"]:
+        previous = earlier.get((before_of[cell["period"]], *(cell[field] for field in fields)), {})
+        was, now = previous.get("value"), cell["value"]
+        known = was is not None and now is not None
+        cell["previous"] = was
+        cell["change"] = now - was if known else None
+        cell["change_error"] = math.ceil(math.hypot(cell["error"], previous["error"])) if known else None
+
+
+def _remainder(table: _Table, shown: Sequence[Told], first: dt.date, last: dt.date) -> list[Told]:
     """For each total: what the cells shown leave of it, at least 0, and its error; the noises add up."""
-    if not fields or MEASURES[measure].per_licence:
+    if not table.fields or MEASURES[table.measure].per_licence or table.window:
         return []
+    parts: dict[tuple[str, str], list[Told]] = {}
+    for cell in shown:
+        parts.setdefault((cell["period"], cell["product"]), []).append(cell)
     found = []
-    for total in released.cells(measure, (), grain, first, last, product):
-        name = total.values["product"]
-        parts = [cell for cell in shown if (cell.period, cell.values["product"]) == (total.period, name)]
-        error = math.ceil(math.sqrt(total.error**2 + sum(part.error**2 for part in parts)))
-        left = max(0, total.value - sum(part.value for part in parts))
-        found.append({"period": total.period.isoformat(), "product": name, "value": left, "error": error})
+    for total in table.totals(first, last):
+        of_it = parts.get((total["period"], total["product"]), [])
+        error = math.ceil(math.sqrt(total["error"] ** 2 + sum(part["error"] ** 2 for part in of_it)))
+        left = max(0, total["value"] - sum(part["value"] for part in of_it))
+        found.append({"period": total["period"], "product": total["product"], "value": left, "error": error})
     return found
 
 
-def _so_far(
-    released: Released, menu: Menu, measure: str, fields: tuple[str, ...], question: Question
-) -> dict[str, Any] | None:
+def _so_far(released: Released, menu: Menu, measure: str, fields: tuple[str, ...], question: Question) -> Told | None:
     on_menu = any((table.measure, table.fields) == (measure, fields) for table in menu.of("so_far"))
     if not on_menu or question.grain not in {None, "day"} or question.last is not None:
         return None
@@ -160,27 +186,19 @@ def _so_far(
         return None
     grain, day = latest
     cells = released.cells(measure, fields, grain, day, day, question.product)
-    return {"period": day.isoformat(), "hour": int(grain.removeprefix("so_far_")), "cells": _told(cells)}
+    return {"period": day.isoformat(), "hour": int(grain.removeprefix("so_far_")), "cells": told(cells)}
 
 
-def _notes(menu: Menu, measure: str) -> list[str]:
+def _notes(menu: Menu, measure: str, window: Window | None) -> list[str]:
+    notes = [WHO, ABSENT, NOT_A_SUM]
+    if window:
+        return [*notes, WINDOW.format(window=window)]
     per_licence = MEASURES[measure].per_licence
-    return [WHO, ABSENT, NOT_A_SUM, PER_LICENCE.format(n=menu.cells_per_licence) if per_licence else REMAINDER]
-
-
-def _day(name: str, text: str | None) -> dt.date | None:
-    if not text:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"'{name}' is not a date such as 2026-10-31") from None
+    return [*notes, PER_LICENCE.format(n=menu.cells_per_licence) if per_licence else REMAINDER]
 
 
 def _on_menu(menu: Menu, measure: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     """The fields in the menu's order."""
-    if measure not in MEASURES:
-        raise UsageError(f"no such measure; there are: {', '.join(MEASURES)}")
     tables = [table.fields for table in menu.tables if table.measure == measure]
     found = next((t for t in tables if sorted(t) == sorted(fields)), None)
     if found is None:
@@ -191,8 +209,13 @@ def _on_menu(menu: Menu, measure: str, fields: tuple[str, ...]) -> tuple[str, ..
     return found
 
 
+def _refuse_window(measure: str, window: Window | None) -> None:
+    if window and MEASURES[measure].per_licence:
+        raise UsageError(f"{measure} are distinct in a month and cannot be summed to a {window}; ask by month")
+
+
 def _refuse_grain(
-    table: str, asked: str | None, offered: list[Grain], available: Mapping[Grain, list[dt.date]]
+    table: str, asked: str | None, offered: Sequence[Grain], available: Mapping[Grain, list[dt.date]]
 ) -> None:
     """Raises UsageError unless `asked` (None: any) can be answered, saying what can."""
     if asked and asked not in offered:

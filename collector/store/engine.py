@@ -7,6 +7,7 @@ addresses, so their text stays here; what leaves is a code and one of a closed l
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from abc import ABC, abstractmethod
@@ -18,7 +19,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from clickhouse_connect.driver.client import Client
@@ -91,6 +92,16 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
+        """Rows that are at hand, in a format of the engine's; no table is read.
+
+        Args:
+            columns: name and ClickHouse type of each.
+            rows: their values, ready for JSON.
+            form: `Parquet`, `ArrowStream` ...
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Closes the connection."""
 
@@ -129,6 +140,12 @@ class EmbeddedEngine(Engine):
             with _codes_only():
                 self._client.command(f"INSERT INTO {table} FROM INFILE '{path}' FORMAT JSONEachRow")
 
+    def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
+        """See Engine."""
+        query, length = packing(columns, rows)
+        with _codes_only():
+            return bytes(self._client.raw_query(query, fmt=form, settings={"max_query_size": length}))
+
     def close(self) -> None:
         """Closes the connection; the engine ends with its last one."""
         self._client.close()
@@ -145,6 +162,15 @@ def open_embedded(directory: Path) -> Engine:
         client = clickhouse_connect.get_client(interface="chdb", path=os.fspath(directory))
         client.command("SET async_insert = 0")
     return EmbeddedEngine(client, directory)
+
+
+def packing(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> tuple[str, int]:
+    """A query whose result is these rows, and how long a query must be allowed to be for it."""
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    held = lines.replace("\\", "\\\\").replace("'", "\\'")
+    structure = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    query = f"SELECT * FROM format(JSONEachRow, '{structure}', '{held}')"
+    return query, 2 * len(query.encode()) + 1_000
 
 
 def code_of(error: ClickHouseError) -> int:

@@ -39,10 +39,10 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from collector.store.engine import Engine, EngineError, Failure, code_of
+from collector.store.engine import Engine, EngineError, Failure, code_of, packing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from clickhouse_connect.driver.client import Client
@@ -148,6 +148,12 @@ class ServerEngine(Engine):
             )
             if done.written_rows < rows:
                 raise EngineError(0, Failure.LOST)
+
+    def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
+        """See Engine."""
+        query, length = packing(columns, rows)
+        with self._asking() as client:
+            return bytes(client.raw_query(query, fmt=form, settings={"max_query_size": length}))
 
     def close(self) -> None:
         """See Engine."""

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from collector.publish.claim import SCORES
 from collector.publish.menu import SHIPPED_MENU
-from tests.conftest import collector
+from tests.conftest import PROJECT, collector
 
 
 def test_privacy_prints_the_claim_and_its_limits() -> None:
@@ -54,3 +55,19 @@ def test_nothing_released_is_said_and_not_an_empty_table(tmp_path: Path) -> None
 
     with running(tmp_path / "data") as server:
         assert "nothing is released yet" in collector("releases", "--data", str(server.data)).stdout
+
+
+def test_readme_states_the_scores_that_were_measured() -> None:
+    text = " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split())
+    scores = {attack["name"]: attack for attack in json.loads(SCORES.read_text(encoding="utf-8"))["attacks"]}
+    which, there = scores["everything, version A or B: likelihood"], scores["everything, there or not: likelihood"]
+    assert f"which of two versions a licence runs {100 * which['score']:.1f} % of the time" in text
+    assert f"whether it is there at all {100 * there['score']:.1f} %" in text
+    assert which["control"] == there["control"] == 1
+
+
+def test_scores_were_measured_with_the_shipped_menu_and_all_are_as_they_must_be() -> None:
+    """After a change of the menu: make test-attacks."""
+    told = json.loads(collector("privacy", "--format", "json").stdout)
+    assert told["attacks"], "run: make test-attacks"
+    assert all(attack["passed"] for attack in told["attacks"])

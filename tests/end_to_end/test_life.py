@@ -262,7 +262,7 @@ def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
         (cell,) = json.loads(collector("usage", "--data", str(data), *options).stdout)["cells"]
         assert (cell["period"], cell["error"]) == (str(day), 10)
         assert abs(cell["value"] - 500) <= 50
-        with urllib.request.urlopen(f"{server.reports}/v1/usage?product=wordpress&grain=day&from={day}") as response:
+        with server.ask(f"/v1/usage?product=wordpress&grain=day&from={day}") as response:
             assert json.load(response)["cells"] == [cell]
         published_value_never_counts_as_a_new_one(server)
 

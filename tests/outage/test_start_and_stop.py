@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def test_started_before_its_store_it_accepts_and_catches_up(
         assert "cannot be reached: refused" in state["store"]
         assert "unknown" in collector("status", "--data", str(server.data)).stdout
         with pytest.raises(urllib.error.HTTPError) as answer:
-            urllib.request.urlopen(f"{server.reports}/v1/usage?grain=day", timeout=20)
+            server.ask("/v1/usage?grain=day", timeout=20)
         with answer.value as response:
             assert response.code == 503
         proxy.set(Fault.STALL)

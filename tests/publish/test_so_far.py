@@ -13,7 +13,8 @@ from collector.publish.expiry import SO_FAR_KEPT_DAYS
 from collector.publish.periods import Period
 from collector.publish.publisher import Publisher
 from collector.publish.released import Released
-from collector.reports.usage import read_question, usage
+from collector.reports.question import read_question
+from collector.reports.usage import usage
 from collector.store.engine import Engine
 from tests.sample_days import DAY, ONE, receive, row, run_row
 

@@ -44,6 +44,12 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
     return address
 
 
+def is_from(peer: str | None, networks: Sequence[Network]) -> bool:
+    """Whether a connection's other end is in one of the networks."""
+    address = _parse(peer or "")
+    return address is not None and _is_in(address, networks)
+
+
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from collector.ingest import rate
-from collector.ingest.rate import RateLimiter
+from collector import rate
+from collector.rate import RateLimiter
 
 A, B = ipaddress.ip_address("198.51.100.1"), ipaddress.ip_address("198.51.100.2")
 

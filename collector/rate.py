@@ -1,5 +1,7 @@
 """A token bucket for each client address, which is forgotten as soon as it has been hashed.
 
+For reports, and for attempts to sign in, which count as a report each.
+
 The bucket's key is a hash under a random salt that lives in this process's memory for an hour at most: nobody
 can tell from it which address it stands for, and nothing of it is written anywhere. Of IPv6 the first 64
 bits count, since one machine has all of the rest.
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.ingest.addresses import Address
+    from collector.addresses import Address
 
 _SALT_SECONDS = 3600
 # About 10 MB; beyond it, the bucket that was not asked for longest is forgotten.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ingest.addresses import client_address
+from collector.addresses import client_address
 
 PROXIES = tuple(ipaddress.ip_network(n) for n in ("10.0.0.0/8", "::1/128", "127.0.0.0/8"))
 CASES = [

@@ -1,0 +1,56 @@
+"""How a verb reaches tokens, audit trail and hidden values: in their file, beside a running `serve` or without one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from collector.cli.main import fail
+from collector.layout import Layout
+from schemas.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from collector.reports.access.ledger import Ledger
+    from collector.settings import Settings
+
+
+@contextmanager
+def ledger_of(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of a data directory; whatever keeps it from opening ends the program with a line that says so."""
+    from collector.reports.access.ledger import LedgerError, open_ledger
+
+    paths = Layout(settings.data.absolute())
+    if not any(path.exists() for path in (paths.lock, paths.spool, paths.engine)):
+        fail(f"{settings.data} holds no collector data; `collector serve` or `collector simulate` makes some")
+    try:
+        with open_ledger(paths.access) as ledger:
+            yield ledger
+    except ConfigurationError as error:
+        fail(*error.problems)
+    except LedgerError as error:
+        fail(f"{paths.access} cannot be used: {error.code}; nothing was changed")
+    except PermissionError as error:
+        fail(f"{paths.access}: {error.strerror}; run this as the user whose directory it is")
+
+
+def this_user() -> str:
+    """Who runs the command, for the audit trail."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container without a list of users
+        return f"user {os.getuid()}"
+
+
+def now() -> int:
+    """UTC seconds."""
+    return int(dt.datetime.now(dt.UTC).timestamp())
+
+
+def day(seconds: int) -> str:
+    """The UTC date of a time."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).date().isoformat()
