@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from collector.flood import SMALLEST_BUDGET
 from schemas.catalogue import SHIPPED_CATALOGUE
 from schemas.policy import SHIPPED_POLICY
 from schemas.problems import ConfigurationError, describe, read_toml
@@ -139,7 +140,9 @@ class Settings(BaseSettings):
         10_000, ge=1, description="Reports of one address that may come at once: many machines share a NAT address."
     )
     new_values_per_day: int = Field(
-        1_000, ge=1, description="New values of a product's field in a day and worker; more count as 'other'."
+        2_000,
+        ge=SMALLEST_BUDGET,
+        description="About how many new values a product's field may bring in a day and worker; more are 'other'.",
     )
     stopped_clients: _Numbers = Field(
         (), description="Client versions (the number in product-telemetry/1) that are told to stop, as 1,2: 410."
@@ -254,7 +257,8 @@ def read_settings(config: Path | None = None, **options: Any) -> Settings:  # no
     problems = [
         f"environment: {name} is not a setting"
         for name in sorted(environment)
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in {*Settings.model_fields, "config"}
+        if name.startswith(PREFIX)
+        and name.removeprefix(PREFIX).lower() not in {*Settings.model_fields, "config", "token"}
     ]
     try:
         settings = Settings(**values)

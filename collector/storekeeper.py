@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from collector import child, local_commands
-from collector.configuration import accepted
+from collector.configuration import accepted, fingerprint
 from collector.ingest.values import FIELDS as BUDGETED
 from collector.ingest.values import write_known
 from collector.layout import layout
@@ -82,7 +82,13 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
             is_hidden=moderated.is_hidden,
             simulated=paths.simulated.exists(),
         )
-        published = Api(library, lambda: f"{room.released.state()} {moderated.state()}").routes()
+
+        def state() -> str:
+            """Changes with anything that an answer is made of."""
+            rules = f"{room.publisher.protection} {fingerprint(accepted(paths))} {library.simulated}"
+            return f"{room.released.state()} {moderated.state()} {rules}"
+
+        published = Api(library, state).routes()
         runners = [
             await _serve(published, listening, lambda app: install(app, settings, ledger)),
             await _serve(
@@ -150,7 +156,8 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
     """Publishes what is due; a failure is logged and tried again."""
     await asyncio.wait([opening])
     clock = Steadiness()
-    told = stands_by = False
+    stands_by = False
+    told = ""
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
         if not clock.is_steady(now.timestamp(), seconds_since_boot()):
@@ -161,9 +168,10 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
         through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)
         try:
             async with publishing:
-                if not told:
+                # Whoever released it: a collector that stands by must know what is published, too.
+                if (state := await asyncio.to_thread(room.released.state)) != told:
                     await asyncio.to_thread(_tell_known_values, room)
-                    told = True
+                    told = state
                 await asyncio.to_thread(_publish_closable, room, now, through)
                 await asyncio.to_thread(_publish_so_far, room, now)
             stands_by = False

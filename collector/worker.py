@@ -107,7 +107,7 @@ async def _look_after(spool: Spool, known: KnownValues, seal_after_seconds: floa
     """Seals what is old enough and learns what was published, until the stop."""
     while not stop.is_set():
         await spool.seal_if_older_than(seal_after_seconds)
-        await asyncio.to_thread(known.look)
+        known.look()  # in this thread: the budget belongs to it
         try:
             await asyncio.wait_for(stop.wait(), _LOOK_EVERY_SECONDS)
         except TimeoutError:

@@ -12,15 +12,17 @@ from tests.conftest import PROJECT
 # Room -> rooms it may import from. What stands beside the rooms in collector/ puts them together.
 MAY_IMPORT = {
     "schemas": set(),
-    "collector.settings": {"schemas"},
+    "collector.noise": set(),
+    "collector.flood": {"collector.noise"},
+    "collector.settings": {"schemas", "collector.flood"},
     "collector.metrics": set(),
     "collector.logs": set(),
     "collector.layout": {"schemas", "collector.settings"},
     "collector.addresses": set(),
     "collector.rate": {"collector.addresses"},
-    "collector.ingest": {"schemas", "collector.metrics", "collector.addresses", "collector.rate"},
+    "collector.ingest": {"schemas", "collector.metrics", "collector.addresses", "collector.rate", "collector.flood", "collector.noise"},
     "collector.store": {"collector.ingest", "collector.metrics"},
-    "collector.publish": {"schemas", "collector.store", "collector.metrics"},
+    "collector.publish": {"schemas", "collector.store", "collector.metrics", "collector.flood", "collector.noise"},
     # Before the room it stands in, which the first match decides: who may read knows nothing of what there is to read.
     "collector.reports.access": {"schemas", "collector.settings", "collector.addresses", "collector.rate"},
     "collector.reports": {"schemas", "collector.publish", "collector.reports.access"},

@@ -29,8 +29,9 @@ def check_replaceable(directory: Path, package: str) -> None:
             fail(f"{directory}: there is no directory {directory.resolve().parent} to make it in")
         if not directory.exists():
             return
-        held = {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
-        if held and not held <= _files_of(directory, package):
+        ours = _files_of(directory, package)
+        paths = directory.rglob("*") if ours else directory.iterdir()
+        if any(not ours or (not path.is_dir() and str(path.relative_to(directory)) not in ours) for path in paths):
             fail(f"{directory} holds something else; give a directory of its own")
     except OSError as error:
         fail(f"{directory}: cannot be looked at: {error.strerror}")

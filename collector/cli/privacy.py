@@ -65,6 +65,8 @@ def _rows(unit: dict[str, Any]) -> list[tuple[str, ...]]:
         (f"  {part['grain'].replace('_', ' ')}, sigma {part['sigma']}", str(part["cells"]), f"{part['rho']:.4f}")
         for part in unit["by_grain"]
     ]
+    if unit["guard_rho"]:
+        parts.append(("  guard against made-up values", "", f"{unit['guard_rho']:.4f}"))
     return [total, *((*part, "", "") for part in parts if len(parts) > 1)]
 
 

@@ -130,7 +130,7 @@ class Validator:
             fields = {name: "" if name in withdrawn else value for name, value in fields.items()}
         key = fields.get("license_key")
         name = fields["product"]
-        if fit is not None:
+        if fit is not None and not key:
             fields = fields | {field: fit(name, field, fields[field], today) for field in BUDGETED if field in fields}
         version = fields["product_version"]
         row = {

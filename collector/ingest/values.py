@@ -1,8 +1,10 @@
 """A budget of new values, so that nobody can fill the store with made-up versions.
 
-In a day, a field of a product may bring so many values that were never seen in what is published, stand in
-no catalogue and did not come earlier that day; each further one is stored as `other`. The budget is one
-worker's own and starts again with the worker.
+In a day, a field of a product may bring about so many values that are neither published nor in the catalogue.
+Once it has brought more, every such value is stored as `other` for the rest of the day, whether it came before or
+not. When that is, is decided with noise (collector/flood.py): nothing can be told from it about one report. The
+budget is one worker's own and starts again with the worker. Reports with a licence key neither spend it nor fall
+under it: one licence may send many reports, and would be told by what they spend.
 
 The known values come from `<data>/known-values.json`, which the store process writes after every release
 from the published cells: {"wordpress": {"os_version": ["debian-12", ...]}}. It holds nothing that is not public.
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
+from collector.flood import FIELDS, Flood, random_source
 from collector.metrics import REPLACED_VALUES
 
 if TYPE_CHECKING:
@@ -22,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from collector.noise import Below
     from schemas.catalogue import Catalogue
+
+__all__ = ["FIELDS", "OTHER", "KnownValues", "ValueBudget", "read_known", "write_known"]
 
 log = structlog.get_logger()
 OTHER = "other"
-# The fields whose format lets anybody make up values; the rest are closed lists.
-FIELDS = ("product_version", "os_version", "instance_type", "language")
 
 Known = dict[tuple[str, str], frozenset[str]]
 
@@ -36,14 +40,16 @@ class ValueBudget:
     """Decides whether a value is stored as it is.
 
     Args:
-        per_day: how many new values a field of a product may bring in a day.
+        per_day: about how many new values a field of a product may bring in a day.
+        below: the noise; random if not given.
     """
 
-    def __init__(self, per_day: int) -> None:
+    def __init__(self, per_day: int, below: Below | None = None) -> None:
         self._per_day = per_day
+        self._below = below or random_source()
         self._known: Known = {}
         self._day: dt.date | None = None
-        self._new: dict[tuple[str, str], set[str]] = {}
+        self._floods: dict[tuple[str, str], Flood] = {}
         self._told: set[str] = set()
 
     def know(self, known: Known) -> None:
@@ -51,22 +57,27 @@ class ValueBudget:
         self._known = known
 
     def fit(self, product: str, field: str, value: str, day: dt.date) -> str:
-        """`value`, or `other` if the budget of the day is spent."""
+        """`value`, or `other` if the field is flooded and the value new."""
         if not value or value in self._known.get((product, field), ()):
             return value
         if day != self._day:
-            self._day, self._new, self._told = day, {}, set()
-        new = self._new.setdefault((product, field), set())
-        if value in new:
-            return value
-        if len(new) >= self._per_day:
-            if field not in self._told:
-                self._told.add(field)
-                log.warning("values_replaced", field=field)
+            self._day, self._floods, self._told = day, {}, set()
+        flood = self._floods.get((product, field))
+        if flood is None:
+            flood = self._floods[product, field] = Flood(self._per_day, self._below)
+        if flood.is_on:
             REPLACED_VALUES.labels(field).inc()
             return OTHER
-        new.add(value)
+        flood.values.add(value)
         return value
+
+    def look(self) -> None:
+        """Looks which fields are flooded; to be called by the clock, whatever reports come."""
+        for (_, field), flood in self._floods.items():
+            flood.look()
+            if flood.is_on and field not in self._told:
+                self._told.add(field)
+                log.warning("values_replaced", field=field)
 
 
 class KnownValues:
@@ -88,10 +99,14 @@ class KnownValues:
         products = catalogue.products.items()
         self._expected = {(name, "product_version"): frozenset(p.versions) for name, p in products if p.versions}
         self._read_at = 0
-        self.look()
+        self._read()
 
     def look(self) -> None:
-        """Reads the published values if they were written since."""
+        """Looks for floods, and reads the published values if they were written since."""
+        self.budget.look()
+        self._read()
+
+    def _read(self) -> None:
         written_at = self._path.stat().st_mtime_ns if self._path.exists() else 1
         if written_at == self._read_at:
             return

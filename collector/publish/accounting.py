@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from collector.flood import EPSILON as FLOOD_EPSILON
+from collector.flood import FIELDS as FLOOD_FIELDS
 from collector.publish.measures import MEASURES
 from collector.publish.periods import GRAINS, SO_FAR_HOURS
 
@@ -71,12 +73,14 @@ class Exposure:
         measure: where it counts.
         months: how many monthly releases are added up.
         shares: what it moves, by grain.
+        guarded_fields: in how many fields it may bring a new value, see collector/flood.py.
     """
 
     unit: str
     measure: str
     months: int
     shares: tuple[Share, ...]
+    guarded_fields: int = 0
 
     @property
     def cells(self) -> int:
@@ -86,7 +90,12 @@ class Exposure:
     @property
     def rho(self) -> float:
         """The zero-concentrated differential privacy that it spends."""
-        return sum(share.rho for share in self.shares)
+        return sum(share.rho for share in self.shares) + self.guard_rho
+
+    @property
+    def guard_rho(self) -> float:
+        """The part of it that the guard against made-up values spends: epsilon is epsilon^2 / 2 (Bun and Steinke)."""
+        return self.guarded_fields * FLOOD_EPSILON**2 / 2
 
     @property
     def tail(self) -> float:
@@ -120,7 +129,8 @@ def exposures(menu: Menu, profile: str) -> list[Exposure]:
             found.append(Exposure(measure.unit, measure.name, 1, month))
             found.append(Exposure("one licence in a year", measure.name, MONTHS_IN_A_YEAR, year))
         else:
-            found.append(Exposure(measure.unit, measure.name, 1, _shares(menu, profile, measure.name)))
+            shares = _shares(menu, profile, measure.name)
+            found.append(Exposure(measure.unit, measure.name, 1, shares, guarded_fields=len(FLOOD_FIELDS)))
     return [exposure for exposure in found if exposure.shares]
 
 

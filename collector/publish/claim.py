@@ -20,7 +20,7 @@ CLAIM = (
     "at most, where a coin is right 50 %."
 )
 GATE = (
-    "Behind every published number stand at least {k} reports or licences, and the number itself is at least "
+    "Behind every published cell stand at least {k} reports or licences, and its value is at least "
     "{gate_sigmas} standard deviations of its noise above that."
 )
 LIMITS = (
@@ -29,6 +29,8 @@ LIMITS = (
     "The bounds are for a unit being in the numbers or not; telling two lives of a licence apart has its own score.",
     "Metrics and status of the operator count all reports exactly, without product or value: do not publish them.",
     "The bound of a licence grows with every month that it is used; a year's is stated too.",
+    "A month is the one that runs count in: late runs, or a pepper that was lost, can count a licence in two.",
+    "The first day that is published is the day of the first report.",
     "No number is claimed to be anonymous, nor inference to be impossible: they are as private as stated here.",
 )
 
@@ -39,8 +41,9 @@ def claim(rules: Rules) -> dict[str, Any]:
     Returns:
         `profile`, `menu` (fingerprint), `k`, `gate_sigmas`, `delta`; `units`: for each protected unit `unit`,
         `measure`, `months`, `cells` (how many released cells it can move, each by one), `rho`, `epsilon`,
-        `best_guess`, and `by_grain`; `claims` and `limits` in words; `attacks`: the scores of the attack
-        suite, None if they were measured with another menu or profile.
+        `best_guess`, `guard_rho` (its part in the guard against made-up values), and `by_grain`; `claims` and
+        `limits` in words; `attacks`: the scores of the attack suite, None if they were measured with another
+        menu or profile.
     """
     menu = rules.menu
     found = exposures(menu, rules.profile)
@@ -76,6 +79,7 @@ def _unit(exposure: Exposure) -> dict[str, Any]:
         "rho": round(exposure.rho, 6),
         "epsilon": round(exposure.epsilon, 3),
         "best_guess": round(exposure.best_guess, 4),
+        "guard_rho": round(exposure.guard_rho, 6),
         "by_grain": [
             {"grain": share.grain, "cells": share.cells, "sigma": share.sigma, "rho": round(share.rho, 6)}
             for share in exposure.shares

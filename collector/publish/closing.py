@@ -2,22 +2,24 @@
 
 A chain of steps, each safe to repeat after a kill at any moment:
 
-    1. claim    CREATE TABLE private.closing_<day>: the claim and the place for the day's rows in one.
-                The embedded engine has one publisher (it owns the data directory), so a table that is
-                already there is an earlier try of our own, to be taken up again.
+    1. claim    CREATE TABLE private.closing_<day>: the claim and the place for the day's rows in one. A table
+                that is already there is an earlier try, to be taken up again.
     2. aside    MOVE PARTITION of every open day up to this one; rows that come later wait for the next
                 closing.
-    3. count    the day's partition of private.counted is made anew from the claimed rows: one row for
-                each report_id, without ids that counted in the 14 days before.
+    3. count    into a table of this try alone, from the claimed rows: one row for each report_id, without ids
+                that counted in the 14 days before. One REPLACE PARTITION puts it into private.counted.
     4. release  (publish/release.py) writes public.cells and then public.releases.
     5. forget   DROP TABLE private.closing_<day>, once the day is released.
 
-Because the claimed rows stay until step 5, step 3 can start over at any time before it.
+Because the claimed rows stay until step 5, step 3 can start over at any time before it. Before each step that
+others can see the right to publish is looked at again (`still`), so that a publisher that was asleep does not go
+on where another one has finished; what it was counting nobody reads.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from typing import TYPE_CHECKING
 
 from collector.metrics import LICENCES_LEFT_OUT
@@ -30,34 +32,37 @@ if TYPE_CHECKING:
     from collector.store.engine import Engine
 
 REMEMBERED_DAYS = 14
-SO_FAR = "private.so_far"
 # A bucket's set of remembered ids stays near 100 MB.
 _IDS_PER_BUCKET = 2_000_000
 _COUNTED = (
     "counted_on, report_id, report, source, product, product_version, version_line, os_version, "
     "instance_type, language, keyed, licence"
 )
+_COUNTING = "counting_"
 
 
-def close_day(engine: Engine, day: dt.date, between: Callable[[], None] = lambda: None) -> None:
+def close_day(engine: Engine, day: dt.date, still: Callable[[], None] = lambda: None) -> None:
     """Steps 1 to 3: after it, `private.counted` holds the reports that count on `day`.
 
     Args:
         engine: the connection.
         day: a day that is over.
-        between: called before each statement that may take long.
+        still: raises if the day is not this publisher's to close any more.
     """
-    between()
     claimed = _claimed(day)
+    still()
     engine.command(f"CREATE TABLE IF NOT EXISTS {claimed} AS private.reports")
     for partition in open_days(engine):
         if partition <= day:
+            still()
             engine.command(f"ALTER TABLE private.reports MOVE PARTITION '{partition}' TO TABLE {claimed}")
-    engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
-    buckets = _buckets(engine, claimed, day)
-    for bucket in range(buckets):
-        between()
-        _count_bucket(engine, f"{claimed} FINAL", "private.counted", day, bucket, buckets)
+    counting = _count(engine, f"{claimed} FINAL", day, _buckets(engine, claimed, day))
+    still()
+    if engine.rows(f"SELECT 1 FROM {counting} LIMIT 1"):
+        engine.command(f"ALTER TABLE private.counted REPLACE PARTITION '{day}' FROM {counting}")
+    else:  # the engine puts no empty partition in place
+        engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
+    engine.command(f"DROP TABLE {counting} SYNC")
     # A pseudonym is comparable within its quarter only.
     left_out = engine.rows(
         f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {NO_LICENCE}",
@@ -71,20 +76,37 @@ def forget_claim(engine: Engine, day: dt.date) -> None:
     engine.command(f"DROP TABLE IF EXISTS {_claimed(day)} SYNC")
 
 
-def count_open_day(engine: Engine, day: dt.date) -> None:
-    """Fills `private.so_far` with what a day that is not over would count if it ended now; moves nothing."""
-    engine.command(f"TRUNCATE TABLE {SO_FAR}")
+def give_back(engine: Engine, day: dt.date) -> None:
+    """Puts the claimed rows of a day that is out back among the received ones.
+
+    What of them was counted is left out by its id at the next closing; what was not still counts then.
+    """
+    claimed = _claimed(day)
+    for (partition,) in engine.rows(f"SELECT DISTINCT received_on FROM {claimed} ORDER BY received_on"):
+        engine.command(f"ALTER TABLE {claimed} MOVE PARTITION '{partition}' TO TABLE private.reports")
+    forget_claim(engine, day)
+
+
+def count_open_day(engine: Engine, day: dt.date) -> str:
+    """What a day that is not over would count of boots if it ended now, in a table of its own; moves nothing.
+
+    Returns:
+        The table; drop it with `drop_counting`.
+    """
     received = (
         f"(SELECT * FROM private.reports FINAL WHERE received_on = '{day}' AND startsWith(report, 'image-boot/'))"
     )
-    buckets = _buckets(engine, received, day)
-    for bucket in range(buckets):
-        _count_bucket(engine, received, SO_FAR, day, bucket, buckets)
+    return _count(engine, received, day, _buckets(engine, received, day))
 
 
-def forget_open_day(engine: Engine) -> None:
-    """Empties `private.so_far`."""
-    engine.command(f"TRUNCATE TABLE {SO_FAR}")
+def drop_counting(engine: Engine) -> None:
+    """Drops all tables of tries that did not end: nobody reads them."""
+    rows = engine.rows(
+        "SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, {prefix:String})",
+        prefix=_COUNTING,
+    )
+    for (name,) in rows:
+        engine.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
 
 
 def open_days(engine: Engine) -> list[dt.date]:
@@ -115,20 +137,24 @@ def _buckets(engine: Engine, received: str, day: dt.date) -> int:
     return 1 + int(ids[0][0]) // _IDS_PER_BUCKET
 
 
-def _count_bucket(engine: Engine, received: str, into: str, day: dt.date, bucket: int, buckets: int) -> None:
-    """Counts the reports whose id falls into one hash bucket: memory stays bounded whatever the day holds."""
-    in_bucket = f"sipHash64(report_id) % {buckets} = {bucket}"
-    engine.command(
-        f"""
-        INSERT INTO {into} ({_COUNTED})
-        SELECT {{day:Date}}, report_id, report, source, product, product_version, version_line, os_version,
-               instance_type, language, licence != {NO_LICENCE},
-               if(toStartOfQuarter(received_on) = toStartOfQuarter({{day:Date}}), licence, {NO_LICENCE})
-        FROM {received}
-        WHERE {in_bucket} AND report_id NOT IN (
-            SELECT report_id FROM private.counted
-            WHERE counted_on >= {{first:Date}} AND counted_on < {{day:Date}} AND {in_bucket})
-        """,
-        day=day,
-        first=day - REMEMBERED_DAYS * ONE_DAY,
-    )
+def _count(engine: Engine, received: str, day: dt.date, buckets: int) -> str:
+    """Counts de-duplicated rows into a new table, in hash buckets: memory stays bounded whatever the day holds."""
+    counting = f"private.{_COUNTING}{secrets.token_hex(8)}"
+    engine.command(f"CREATE TABLE {counting} AS private.counted")
+    for bucket in range(buckets):
+        in_bucket = f"sipHash64(report_id) % {buckets} = {bucket}"
+        engine.command(
+            f"""
+            INSERT INTO {counting} ({_COUNTED})
+            SELECT {{day:Date}}, report_id, report, source, product, product_version, version_line, os_version,
+                   instance_type, language, licence != {NO_LICENCE},
+                   if(toStartOfQuarter(received_on) = toStartOfQuarter({{day:Date}}), licence, {NO_LICENCE})
+            FROM {received}
+            WHERE {in_bucket} AND report_id NOT IN (
+                SELECT report_id FROM private.counted
+                WHERE counted_on >= {{first:Date}} AND counted_on < {{day:Date}} AND {in_bucket})
+            """,
+            day=day,
+            first=day - REMEMBERED_DAYS * ONE_DAY,
+        )
+    return counting

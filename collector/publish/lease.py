@@ -5,8 +5,9 @@ one only. The holder of the highest number publishes, and renews by inserting a 
 `lasts_seconds` may be succeeded, by the next number; times are the store's own, no two clocks are compared.
 The same installation takes its own lease up again at once: its data directory has one process.
 
-A holder that slept through the end of its lease, in the middle of a statement, can still do that one: what
-was released is safe from it (publish/release.py), and the next `hold` stops it.
+A holder that slept through the end of its lease can still do the one statement that it was about to do. `hold`
+stands before each that others can see, so that is: a MOVE into a claim, which is given back; a REPLACE of a day's
+counted rows by the same rows; a RENAME, which finds the name taken or the period released (publish/release.py).
 """
 
 from __future__ import annotations

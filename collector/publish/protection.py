@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collector.publish.noise import discrete_gaussian, keyed_stream
+from collector.noise import discrete_gaussian, keyed_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

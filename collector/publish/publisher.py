@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from collector.publish import closing
 from collector.publish.expiry import expire, forget_so_far
+from collector.publish.lease import NotThePublisherError
 from collector.publish.periods import ONE_DAY, SO_FAR_HOURS, Period, days, ending_on
 from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release
 
@@ -95,9 +97,8 @@ class Publisher:
             ending = (*ending_on(day), Period("day", day))
             # Taken up again after a kill: once anything is drawn, its input stays as it was and later rows wait.
             if not any(is_begun(self.engine, period) for period in ending):
-                closing.close_day(self.engine, day, self.lease.hold)
+                closing.close_day(self.engine, day, partial(self._still, day))
             for period in ending:
-                self.lease.hold()
                 self._release(period, today, complete=complete and self._is_complete(period))
                 released.append(period)
             closing.forget_claim(self.engine, day)
@@ -110,7 +111,13 @@ class Publisher:
         return released
 
     def due_so_far(self, now: dt.datetime) -> Period | None:
-        """The release of the open day that falls due at `now` (UTC), if it is not out and none is too late for it."""
+        """The release of the open day that falls due at `now` (UTC), if it is neither out nor too late for it.
+
+        None while a day before it is open: a report that was sent again after midnight would be in the open day
+        so far as well as in its own.
+        """
+        if due_days(self.engine, now.date() - ONE_DAY):
+            return None
         for hour in SO_FAR_HOURS:
             since = now - now.replace(hour=hour, minute=0, second=0, microsecond=0)
             period = Period("so_far", now.date(), hour)
@@ -127,16 +134,28 @@ class Publisher:
         """
         self.lease.hold()
         self._finish_earlier_tries()
-        closing.count_open_day(self.engine, period.start)
-        try:
-            self._release(period, period.start, complete=False, rows=closing.SO_FAR)
-        finally:
-            closing.forget_open_day(self.engine)
+        counting = closing.count_open_day(self.engine, period.start)
+        self._release(period, period.start, complete=False, rows=counting)
+        closing.drop_counting(self.engine)
         log.info("so_far_released", day=period.start.isoformat(), hour=period.hour)
 
     def _release(self, period: Period, today: dt.date, *, complete: bool, rows: str = "private.counted") -> None:
-        secret = self.new_secret()
-        release(self.engine, self.rules, period, secret=secret, today=today, complete=complete, rows=rows)
+        release(
+            self.engine,
+            self.rules,
+            period,
+            secret=self.new_secret(),
+            today=today,
+            complete=complete,
+            rows=rows,
+            still=self.lease.hold,
+        )
+
+    def _still(self, day: dt.date) -> None:
+        """Raises unless this publisher may go on closing `day`."""
+        self.lease.hold()
+        if is_released(self.engine, Period("day", day)):
+            raise NotThePublisherError
 
     def _is_complete(self, period: Period) -> bool:
         """Whether the days of `period` that are closed so far were closed complete."""
@@ -149,13 +168,13 @@ class Publisher:
         return not late
 
     def _finish_earlier_tries(self) -> None:
-        """Drops what a kill left behind: drawings that were not committed, claims of days that are out."""
-        drop_unfinished(self.engine)
-        closing.forget_open_day(self.engine)
+        """Clears what a kill left behind: tries that did not end, and claims of days that are out."""
         last = last_closed(self.engine)
+        drop_unfinished(self.engine, last)
+        closing.drop_counting(self.engine)
         for day in closing.claimed_days(self.engine):
             if last and day <= last:
-                closing.forget_claim(self.engine, day)
+                closing.give_back(self.engine, day)
 
 
 def last_closed(engine: Engine) -> dt.date | None:

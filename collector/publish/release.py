@@ -1,10 +1,12 @@
 """Releasing a period: compute the menu's tables, protect each cell, write all of them at once.
 
-    1. draw     all cells go into a table of this try alone, `private.drawing_<random>`.
+    1. draw     all cells go into a table of this try alone, `private.drawing_<random>`; its comment holds the
+                rules that it was drawn by.
     2. commit   RENAME it to `private.drawn_<period>`. Of two publishers one is first; the other finds the
                 name taken and goes on with what the first has drawn.
     3. publish  REPLACE PARTITION of `public.cells` from it: however often, the result is the same.
-    4. note     a row in `public.releases` says so; from then on the period is never looked at again.
+    4. note     a row in `public.releases` says so, with the rules in the drawing's comment; from then on the
+                period is never looked at again.
     5. forget   DROP `private.drawn_<period>`.
 
 Killed anywhere and run again, a period gets the cells of its commit. Before that nothing of it was seen, and
@@ -14,6 +16,7 @@ nothing that could undo the noise is ever on a disk.
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,7 +29,7 @@ from collector.store.engine import NAME_TAKEN, EngineError
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from collector.publish.menu import Menu, Table
     from collector.publish.periods import Period
@@ -42,10 +45,6 @@ DIMENSIONS = (
     "language",
 )
 _CELL = ("grain", "period", "measure", "breakdown", *DIMENSIONS, "value", "error")
-_RELEASE = (
-    *("grain", "period", "released_on", "menu", "profile", "complete", "code_version", "k", "gate_sigmas"),
-    *("report_sigma", "licence_sigma", "so_far_sigma"),
-)
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ def release(
     today: dt.date,
     complete: bool,
     rows: str = "private.counted",
+    still: Callable[[], None] = lambda: None,
 ) -> None:
     """Releases `period`; does nothing that was done before.
 
@@ -81,19 +81,20 @@ def release(
         today: the date to write down.
         complete: whether every spool had loaded past the period's days.
         rows: the table of de-duplicated reports.
+        still: raises if this publisher may not commit any more.
     """
     if is_released(engine, period):
         _forget_drawn(engine, period)
         return
     if not _is_in("public.cells", engine, period):
         if not _is_drawn(engine, period):
-            _draw(engine, rules, period, secret, rows)
+            _draw(engine, rules, period, secret, rows, complete, still)
         if is_released(engine, period):
             # Another publisher was here meanwhile, from the drawing to the end: what it released stands.
             _forget_drawn(engine, period)
             return
         _publish_drawn(engine, period)
-    _note(engine, rules, period, today, complete=complete)
+    _note(engine, period, today, _drawn_by(engine, period) or _by(rules, complete))
     _forget_drawn(engine, period)
     RELEASES.labels(period.grain).inc()
 
@@ -108,22 +109,39 @@ def is_begun(engine: Engine, period: Period) -> bool:
     return is_released(engine, period) or _is_in("public.cells", engine, period) or _is_drawn(engine, period)
 
 
-def drop_unfinished(engine: Engine) -> None:
-    """Drops drawings that a killed publisher left before their commit: nobody has seen them."""
+def drop_unfinished(engine: Engine, last_closed: dt.date | None) -> None:
+    """Drops drawings that a killed publisher left: those before their commit, which nobody has seen, and late ones.
+
+    Args:
+        engine: the connection.
+        last_closed: the open day so far is of no use any more for days up to this one.
+    """
     found = engine.rows(
-        "SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, 'drawing_') ORDER BY name"
+        "SELECT name FROM system.tables WHERE database = 'private' "
+        "AND (startsWith(name, 'drawing_') OR startsWith(name, 'drawn_so_far_')) ORDER BY name"
     )
     for (name,) in found:
-        engine.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
+        if name.startswith("drawing_") or (last_closed and name[-10:] <= f"{last_closed:%Y_%m_%d}"):
+            engine.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
 
 
-def _draw(engine: Engine, rules: Rules, period: Period, secret: bytes, rows: str) -> None:
+def _draw(
+    engine: Engine,
+    rules: Rules,
+    period: Period,
+    secret: bytes,
+    rows: str,
+    complete: bool,
+    still: Callable[[], None],
+) -> None:
     """Draws all cells of a period; afterwards its drawing is there, this one or another publisher's."""
     tables = rules.menu.of(period.grain)
     cells = [cell for table in tables for cell in _cells(engine, rules, table, period, secret, rows)]
     drawing = f"private.drawing_{secrets.token_hex(8)}"
-    engine.command(f"CREATE TABLE {drawing} AS public.cells")
+    engine.insert("public.menus", ("fingerprint", "menu"), [(rules.menu.fingerprint, rules.menu.model_dump_json())])
+    engine.command(f"CREATE TABLE {drawing} AS public.cells COMMENT '{json.dumps(_by(rules, complete))}'")
     engine.insert(drawing, _CELL, cells)
+    still()
     try:
         engine.command(f"RENAME TABLE {drawing} TO {_drawn(period)}")
     except EngineError as error:
@@ -138,15 +156,33 @@ def _publish_drawn(engine: Engine, period: Period) -> None:
         engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM {_drawn(period)}")
 
 
-def _note(engine: Engine, rules: Rules, period: Period, today: dt.date, *, complete: bool) -> None:
+def _by(rules: Rules, complete: bool) -> dict[str, Any]:
+    """What is written down of the rules of a release: names without quotes, so that they may stand in a comment."""
     menu, noise = rules.menu, rules.menu.profiles[rules.profile]
-    engine.insert("public.menus", ("fingerprint", "menu"), [(menu.fingerprint, menu.model_dump_json())])
-    row = [
-        *(period.key, period.start, today, menu.fingerprint, rules.profile, complete),
-        *(version("product-telemetry"), menu.k, menu.gate_sigmas),
-        *(noise.report_sigma, noise.licence_sigma, noise.so_far_sigma),
-    ]
-    engine.insert("public.releases", _RELEASE, [row])
+    return {
+        "menu": menu.fingerprint,
+        "profile": rules.profile,
+        "complete": complete,
+        "code_version": version("product-telemetry"),
+        "k": menu.k,
+        "gate_sigmas": menu.gate_sigmas,
+        **noise.model_dump(),
+    }
+
+
+def _drawn_by(engine: Engine, period: Period) -> dict[str, Any] | None:
+    """The rules that the drawing of a period was made by; None if there is no drawing any more."""
+    name = _drawn(period).removeprefix("private.")
+    found = engine.rows(
+        "SELECT comment FROM system.tables WHERE database = 'private' AND name = {name:String}", name=name
+    )
+    made: dict[str, Any] | None = json.loads(found[0][0]) if found and found[0][0] else None
+    return made
+
+
+def _note(engine: Engine, period: Period, today: dt.date, by: dict[str, Any]) -> None:
+    row = {"grain": period.key, "period": period.start, "released_on": today} | by
+    engine.insert("public.releases", list(row), [list(row.values())])
 
 
 def _drawn(period: Period) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from collector.publish.menu import Menu
 from collector.publish.release import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Released:
 
     def __init__(self, engine: Engine) -> None:
         self.__engine = engine
+        self.__menus: dict[str, Menu | None] = {}
 
     def values(self, fields: Sequence[str]) -> dict[str, dict[str, list[str]]]:
         """The values of each of `fields` that are published, by product and field."""
@@ -112,10 +114,13 @@ class Released:
         return (rows[0][0], rows[0][1]) if rows else None
 
     def releases(self, most: int) -> list[Release]:
-        """What was released, the latest first."""
+        """What was released, the latest first; of days so far only those of the open one."""
         columns = ", ".join(field.name for field in fields(Release))
         rows = self.__engine.rows(
-            f"SELECT {columns} FROM public.releases FINAL ORDER BY period DESC, grain DESC LIMIT {{most:UInt32}}",
+            f"SELECT {columns} FROM public.releases FINAL "
+            "WHERE NOT startsWith(grain, 'so_far_') "
+            "OR period > (SELECT max(period) FROM public.releases WHERE grain = 'day') "
+            "ORDER BY period DESC, grain DESC LIMIT {most:UInt32}",
             most=most,
         )
         return [Release(*row) for row in rows]
@@ -143,10 +148,26 @@ class Released:
         )
         return {period for (period,) in rows}
 
-    def periods(self, grain: str) -> list[dt.date]:
-        """First days of the released periods of a grain, oldest first."""
+    def periods(self, grain: str, measure: str | None = None, fields: Sequence[str] = ()) -> list[dt.date]:
+        """First days of the released periods of a grain, oldest first; of those that had this table on their menu."""
         rows = self.__engine.rows(
-            "SELECT DISTINCT period FROM public.releases WHERE grain = {grain:String} ORDER BY period",
+            "SELECT DISTINCT period, menu FROM public.releases WHERE grain = {grain:String} ORDER BY period",
             grain=grain,
         )
-        return [period for (period,) in rows]
+        if measure is None:
+            return sorted({period for period, _ in rows})
+        without = {menu for menu in {menu for _, menu in rows} if not self._had(menu, grain, measure, fields)}
+        return sorted({period for period, menu in rows if menu not in without})
+
+    def _had(self, menu: str, grain: str, measure: str, fields: Sequence[str]) -> bool:
+        """Whether a menu had a table; one whose text was not yet kept is taken to have it."""
+        if menu not in self.__menus:
+            rows = self.__engine.rows(
+                "SELECT menu FROM public.menus FINAL WHERE fingerprint = {menu:String}", menu=menu
+            )
+            self.__menus[menu] = Menu.model_validate_json(rows[0][0]) if rows else None
+        known = self.__menus[menu]
+        return known is None or any(
+            grain in table.grains and (table.measure, set(table.fields)) == (measure, set(fields))
+            for table in known.tables
+        )

@@ -49,7 +49,7 @@ class Api:
         """The answer to a request: 304 where the client has it, from the cache, or made now in a thread."""
         asked = "&".join(sorted(request.query_string.split("&")))
         tag = await asyncio.to_thread(self._cache.tag, f"{request.path}?{asked}")
-        headers = {"ETag": f'"{tag}"', "Cache-Control": f"private, max-age={_MAX_AGE_SECONDS}", "Vary": "Cookie"}
+        headers = {"ETag": f'W/"{tag}"', "Cache-Control": f"private, max-age={_MAX_AGE_SECONDS}", "Vary": "Cookie"}
         if any(one.value == tag for one in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         kept = self._cache.get(tag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,6 +49,7 @@ class Question(BaseModel):
 
 
 NAMES = tuple(field.alias or name for name, field in Question.model_fields.items())
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EXPECTED = {
     "from": "is not a date such as 2026-10-31",
     "to": "is not a date such as 2026-10-31",
@@ -70,6 +72,9 @@ def read_question(parameters: Mapping[str, str]) -> Question:
     if any(len(value) > _LONGEST_VALUE for value in parameters.values()):
         raise UsageError(f"no parameter has more than {_LONGEST_VALUE} characters")
     given: dict[str, Any] = {name: value for name, value in parameters.items() if value}
+    for name in ("from", "to"):
+        if name in given and not _DATE.fullmatch(given[name]):
+            raise UsageError(f"'{name}' {_EXPECTED[name]}")
     if "by" in given:
         given["by"] = tuple(field.strip() for field in given["by"].split(",") if field.strip())
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,7 +45,7 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     measure = question.measure or ("licences" if question.product == "installbuilder" else "boots")
     fields = _on_menu(menu, measure, question.by)
     offered = [g for g in CLOSED_GRAINS for t in menu.of(g) if (t.measure, t.fields) == (measure, fields)]
-    available = {g: periods for g in offered if (periods := released.periods(g))}
+    available = {g: periods for g in offered if (periods := released.periods(g, measure, fields))}
     window = cast("Window", question.grain) if question.grain in MONTHS else None
     _refuse_window(measure, window)
     asked = "month" if window else question.grain
@@ -55,15 +56,18 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     table = _Table(released, measure, fields, grain, window, question.product)
     periods = table.starts(available[grain])
     first, last = _range(question, table, periods)
-    cells = table.cells(first, last)
-    shown = {p.isoformat() for p in periods if first <= p <= last}
+    periods_asked = [p for p in periods if first <= p <= last]
+    asked_about = {p.isoformat() for p in periods_asked}
+    # Cells are there a moment before their period is.
+    cells = [cell for cell in table.cells(first, last) if cell["period"] in asked_about]
+    incomplete = {p.isoformat() for p in table.incomplete(available[grain])}
     answer: Told = {
         "measure": measure,
         "means": MEASURES[measure].means,
         "grain": window or grain,
         "fields": ["product", *fields],
-        "periods": sorted(shown),
-        "incomplete": sorted({p.isoformat() for p in map(table.start, released.incomplete(grain))} & shown),
+        "periods": sorted(asked_about),
+        "incomplete": sorted(incomplete & asked_about),
         "cells": cells,
         "remainder": _remainder(table, cells, first, last),
         "so_far": None if window else _so_far(released, menu, measure, fields, question),
@@ -72,9 +76,11 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
         "simulated": simulated,
     }
     if question.compare:
-        _compare(answer, table, first, last)
+        _compare(answer, table, first, last, incomplete)
     if question.top:
-        answer["cells"] = [cell for _, of in _by_period(cells) for cell in list(of)[: question.top]]
+        answer["cells"] = _largest(answer["cells"], question.top)
+        if answer["so_far"]:
+            answer["so_far"]["cells"] = _largest(answer["so_far"]["cells"], question.top)
     return answer
 
 
@@ -105,6 +111,14 @@ class _Table:
         """The first days of periods of which something is released, oldest first."""
         return sorted({self.start(day) for day in released})
 
+    def incomplete(self, released: Sequence[dt.date]) -> set[dt.date]:
+        """The first days of periods that lack days or reports, or of a window whose months are not all released."""
+        lacking = {self.start(day) for day in self._released.incomplete(self._grain)}
+        if self.window is None:
+            return lacking
+        months = Counter(map(self.start, released))
+        return lacking | {start for start, n in months.items() if n < MONTHS[self.window]}
+
     def cells(self, first: dt.date, last: dt.date) -> list[Told]:
         """The values of the periods that begin between `first` and `last`, largest first in each."""
         return self._told(self.fields, first, last)
@@ -134,18 +148,23 @@ def told(cells: Iterable[Cell]) -> list[Told]:
 
 
 def _range(question: Question, table: _Table, periods: Sequence[dt.date]) -> tuple[dt.date, dt.date]:
-    first = table.start(question.first) if question.first else periods[0]
-    if not question.first and not question.last:
-        first = periods[-1]
-    return first, question.last or max(first, periods[-1])
+    """From the latest period that was not asked to be left out, to the last one asked for."""
+    last = question.last or max(periods[-1], table.start(question.first or periods[-1]))
+    if question.first:
+        return table.start(question.first), last
+    return max((p for p in periods if p <= last), default=last), last
 
 
-def _by_period(cells: Iterable[Told]) -> Iterable[tuple[str, Iterable[Told]]]:
-    return groupby(cells, key=lambda cell: str(cell["period"]))
+def _largest(cells: Iterable[Told], top: int) -> list[Told]:
+    """The first so many of each period."""
+    return [cell for _, of in groupby(cells, key=lambda cell: str(cell["period"])) for cell in list(of)[:top]]
 
 
-def _compare(answer: Told, table: _Table, first: dt.date, last: dt.date) -> None:
-    """Gives each value that of the period before, and the change with its error; None where either is not shown."""
+def _compare(answer: Told, table: _Table, first: dt.date, last: dt.date, incomplete: set[str]) -> None:
+    """Gives each value that of the period before, and the change with its error.
+
+    None where either is not shown, and no change where either period lacks days or reports.
+    """
     fields = answer["fields"]
     earlier = {
         (cell["period"], *(cell[field] for field in fields)): cell for cell in table.cells(table.before(first), last)
@@ -155,7 +174,8 @@ def _compare(answer: Told, table: _Table, first: dt.date, last: dt.date) -> None
     for cell in answer["cells"]:
         previous = earlier.get((before_of[cell["period"]], *(cell[field] for field in fields)), {})
         was, now = previous.get("value"), cell["value"]
-        known = was is not None and now is not None
+        whole = not incomplete & {cell["period"], before_of[cell["period"]]}
+        known = was is not None and now is not None and whole
         cell["previous"] = was
         cell["change"] = now - was if known else None
         cell["change_error"] = math.ceil(math.hypot(cell["error"], previous["error"])) if known else None

@@ -132,7 +132,7 @@ def test_server_under_attack_serves_everybody_else(tmp_path: Path) -> None:
     data = tmp_path / "data"
     options = ["--trusted-proxies", "127.0.0.1", "--idle-seconds", "3", "--request-seconds", "3", "--workers", "2"]
     try:
-        with running(data, *options, "--max-connections", "600", "--new-values-per-day", "50") as server:
+        with running(data, *options, "--max-connections", "600", "--new-values-per-day", "1000") as server:
             before = {pid: open_files(pid) for pid in workers(server)}
             machines, warm = asyncio.run(under_attack(server))
             gc.collect()

@@ -14,7 +14,7 @@ def test_privacy_prints_the_claim_and_its_limits() -> None:
         "Everything that is ever published about one licence in a month is (1.76, 1e-06)-differentially private" in text
     )
     assert "a coin is right 50 %" in text
-    assert "Behind every published number stand at least 10 reports or licences" in text
+    assert "Behind every published cell stand at least 10 reports or licences" in text
     assert "A customer who boots 500 machines is 500 reports" in text
 
 
@@ -23,7 +23,7 @@ def test_privacy_as_json_adds_up() -> None:
     assert told["profile"] == "strict"
     for unit in told["units"]:
         assert unit["cells"] == sum(part["cells"] for part in unit["by_grain"])
-        assert abs(unit["rho"] - sum(part["rho"] for part in unit["by_grain"])) < 1e-4
+        assert abs(unit["rho"] - unit["guard_rho"] - sum(part["rho"] for part in unit["by_grain"])) < 1e-4
         assert 0.5 < unit["best_guess"] < 0.7
     assert told["attacks"] is None, "they were measured with the standard profile"
 

@@ -253,7 +253,7 @@ def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
     day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
     data = tmp_path / "data"
     spool(data, "w0", day, 500)
-    with running(data, "--new-values-per-day", "1") as server:
+    with running(data, "--new-values-per-day", "1000") as server:
         deadline = time.monotonic() + 30
         while (server.status()["last_closed"] or "") < str(day):
             assert time.monotonic() < deadline
@@ -268,7 +268,7 @@ def test_server_publishes_by_itself_what_is_due(tmp_path: Path) -> None:
 
 
 def published_value_never_counts_as_a_new_one(server: Server) -> None:
-    """With a budget of one: the first new version stays, the second becomes `other`, the published one stays."""
+    """Flooded with new versions, the next one becomes `other`; the published one stays."""
     published = row()["product_version"]
     deadline = time.monotonic() + 30
     known = server.data / "known-values.json"
@@ -276,11 +276,13 @@ def published_value_never_counts_as_a_new_one(server: Server) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(1.5)  # the worker looks at the file twice a second
-    for version in ("9.0.0", "9.0.1", published):
-        body = {"source": "vm", "product": "wordpress", "product_version": version}
-        assert asyncio.run(post_all(server.ingest, [body]))
+    body = {"source": "vm", "product": "wordpress"}
+    assert asyncio.run(post_all(server.ingest, [body | {"product_version": f"9.{n}.0"} for n in range(2500)]))
+    time.sleep(1.5)  # and at what came
+    for version in ("9.0.1", published):
+        assert asyncio.run(post_all(server.ingest, [body | {"product_version": version}]))
     server.wait_until_loaded()
-    assert server.metric('telemetry_values_replaced_total{field="product_version"}') == 1
+    assert server.metric('telemetry_values_replaced_total{field="product_version"}') >= 1
     assert server.stop() == 0
     engine = open_embedded(server.data / "engine")
     today = dt.datetime.now(dt.UTC).date()
@@ -288,7 +290,9 @@ def published_value_never_counts_as_a_new_one(server: Server) -> None:
         "SELECT product_version FROM private.reports WHERE received_on = {day:Date} ORDER BY 1", day=today
     )
     engine.close()
-    assert [version for (version,) in stored] == sorted(["9.0.0", "other", published])
+    found = {version for (version,) in stored}
+    assert {"other", published} <= found
+    assert "9.0.1" not in found
 
 
 def test_asked_to_publish_a_running_server_waits_for_its_spools(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from tests.leaks.planted import (
     KEY,
     NEW_VALUES_PER_DAY,
     RUN,
+    a_flood,
     accepted,
     everything,
     over_the_budget,
@@ -120,7 +121,10 @@ def _serve(server: Server, day: Day, policy: Path) -> None:
     store, worker = _child(server, "collector.storekeeper"), _child(server, "collector.worker")
     # Stopped, the store takes nothing: all that was accepted can be looked at in the spool.
     os.kill(store, signal.SIGSTOP)
-    for planted in (*accepted(), over_the_budget(), *everything()):
+    for planted in (*accepted(), a_flood()):
+        day.answers[planted.place] = send(server, planted, day.evidence)
+    time.sleep(1.5)  # the worker looks for floods twice a second
+    for planted in (over_the_budget(), *everything()):
         day.answers[planted.place] = send(server, planted, day.evidence)
     _wait(lambda: not list(server.data.glob("spool/w0/open/*")))
     _look_at_the_running(server, day, "while rows wait")

@@ -21,7 +21,7 @@ GOOD = {"source": "vm", "product": "wordpress", "product_version": "6.4.2-0"}
 GOOD_RUN = {"product": "installbuilder", "product_version": "25.7.0", "os_version": "windows-11"}
 # Valid, and reported once: it is stored, and never published.
 RARE = GOOD | {"product_version": f"9.7{RARE_CORE}", "os_version": f"os-{RARE_CORE}", "instance_type": f"{RARE_CORE}.l"}
-NEW_VALUES_PER_DAY = 30
+NEW_VALUES_PER_DAY = 1_000
 FORM, NDJSON = "application/x-www-form-urlencoded", "application/x-ndjson"
 _CHUNKED = {"Transfer-Encoding": "chunked"}
 
@@ -80,11 +80,17 @@ def accepted() -> Iterator[Planted]:
         yield Planted(place, request, Outcome.ACCEPTED)
 
 
-def over_the_budget() -> Planted:
-    """More new versions of one product in a batch than a day may bring, the last of them a marker."""
-    versions = [f"1.{n}" for n in range(NEW_VALUES_PER_DAY)] + [f"9{marker('budget')}"]
+def a_flood() -> Planted:
+    """More new versions of one product than a day may bring."""
+    versions = [f"1.{n}" for n in range(3 * NEW_VALUES_PER_DAY)]
     lines = [json.dumps(GOOD | {"product": "redis", "product_version": version}) for version in versions]
-    return Planted("budget", post("\n".join(lines).encode(), kind=NDJSON), Outcome.ACCEPTED)
+    return Planted("flood", post("\n".join(lines).encode(), kind=NDJSON), Outcome.ACCEPTED)
+
+
+def over_the_budget() -> Planted:
+    """One more, to send a moment after the flood: it is stored as `other`."""
+    body = GOOD | {"product": "redis", "product_version": f"9{marker('budget')}"}
+    return Planted("budget", post(body), Outcome.ACCEPTED)
 
 
 def withdrawn() -> Planted:

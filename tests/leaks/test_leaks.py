@@ -40,7 +40,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 
 def test_the_day_was_as_eventful_as_it_should_be(day: Day) -> None:
-    sent = [*planted.accepted(), planted.over_the_budget(), planted.withdrawn(), *planted.everything()]
+    sent = [
+        *planted.accepted(),
+        planted.a_flood(),
+        planted.over_the_budget(),
+        planted.withdrawn(),
+        *planted.everything(),
+    ]
     wrong = {
         one.place: day.answers[one.place] for one in sent if one.outcome and day.answers[one.place] != one.outcome.value
     }

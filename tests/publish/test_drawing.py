@@ -109,3 +109,20 @@ def test_release_writes_down_its_rules(counted: Engine, configuration: Configura
     assert found == [(configuration.menu.fingerprint, "standard", 10, 6, 5, 12, 20)]
     ((text,),) = counted.rows("SELECT menu FROM public.menus FINAL")
     assert type(configuration.menu).model_validate_json(text) == configuration.menu
+
+
+def test_release_that_is_taken_up_again_says_by_what_it_was_drawn(
+    counted: Engine, configuration: Configuration
+) -> None:
+    """Killed after its commit, and taken up with another profile once the spool has caught up."""
+    for statements in range(1, 40):
+        with contextlib.suppress(KilledError):
+            killed = DyingEngine(counted, statements)
+            release(killed, rules_of(configuration), DAY_PERIOD, secret=b"a" * 32, today=DAY, complete=False)
+        if is_begun(counted, DAY_PERIOD):
+            break
+    strict = rules_of(configuration, "strict")
+    release(counted, strict, DAY_PERIOD, secret=b"b" * 32, today=DAY + ONE, complete=True)
+    found = counted.rows("SELECT profile, report_sigma, complete FROM public.releases")
+    assert found == [("standard", 5, False)]
+    assert counted.rows("SELECT DISTINCT error FROM public.cells") == [(10,)]

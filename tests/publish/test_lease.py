@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from collector.configuration import Configuration
 from collector.publish.lease import Lease, NotThePublisherError
 from collector.publish.publisher import last_closed
-from collector.store.engine import Engine
+from collector.store.engine import Engine, EngineError
 from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, receive, row
 
@@ -72,6 +74,66 @@ def test_two_publishers_at_once_do_no_harm(engine: Engine, configuration: Config
     assert engine.rows("SELECT count() FROM private.counted") == [(700,)]
     assert engine.rows("SELECT count(), uniqExact(grain, period) FROM public.releases") == [(8, 8)]
     assert last_closed(engine) == DAY + 6 * ONE
+
+
+class Asleep:
+    """The real engine in a publisher that sleeps before its n-th statement, while another one does all its work."""
+
+    def __init__(self, engine: Engine, statements: int, meanwhile: Callable[[], None]) -> None:
+        self._engine, self._left, self._meanwhile = engine, statements, meanwhile
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._meanwhile()
+
+    def command(self, statement: str, **parameters: object) -> None:
+        self._count()
+        self._engine.command(statement, **parameters)
+
+    def rows(self, query: str, **parameters: object) -> list[tuple]:
+        self._count()
+        return self._engine.rows(query, **parameters)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence) -> None:
+        self._count()
+        self._engine.insert(table, columns, rows)
+
+
+SLEEPS = range(3, 75, 3)
+
+
+@pytest.mark.parametrize(
+    ("engine_kind", "statements"), [*(("embedded", n) for n in SLEEPS), *(("server", n) for n in SLEEPS[::6])]
+)
+def test_publisher_that_sleeps_while_another_one_finishes_harms_nothing(
+    engine: Engine, configuration: Configuration, statements: int
+) -> None:
+    """Wherever it slept: each report counts once, none is lost, and what the other one released stays."""
+    days = [DAY + n * ONE for n in range(6, 8)]  # the first ends its week
+    receive(engine, [row(day) for day in days for _ in range(300)])
+    out: list[list[tuple]] = []
+
+    def other() -> None:
+        thief = publisher_on(engine, configuration, lease=Lease(engine, "b", lasts_seconds=-1))
+        thief.publish(days[1] + ONE, days[1])
+        out.append(engine.rows("SELECT * FROM public.cells ORDER BY ALL"))
+        receive(engine, [row(days[0]) for _ in range(50)])  # late rows, before the sleeper wakes
+
+    sleeper = Asleep(engine, statements, other)
+    with contextlib.suppress(NotThePublisherError, EngineError):
+        lease = Lease(sleeper, "a")
+        publisher_on(sleeper, configuration, lease=lease).publish(days[1] + ONE, days[1])
+    if not out:
+        return  # it was done before it could fall asleep
+    publisher_on(engine, configuration, lease=Lease(engine, "b", lasts_seconds=-1)).publish(
+        days[1] + 2 * ONE, days[1] + ONE
+    )
+    cells = engine.rows("SELECT * FROM public.cells ORDER BY ALL")
+    assert set(out[0]) <= set(cells), "something that was out has changed"
+    ids = engine.rows("SELECT count(), uniqExact(report_id) FROM private.counted")
+    assert ids == [(650, 650)], "lost or counted twice"
+    assert engine.rows("SELECT count(), uniqExact(grain, period) FROM public.releases FINAL") == [(4, 4)]
 
 
 def test_publisher_that_lost_its_lease_in_the_middle_stops(engine: Engine, configuration: Configuration) -> None:

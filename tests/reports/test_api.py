@@ -80,6 +80,12 @@ async def test_quarter_is_a_sum_where_every_month_was_released(client: TestClien
     }
     assert cells["2026-04-01", "6.4.2"]["value"] is None, "one month of three"
     assert answer["remainder"] == []
+    assert answer["incomplete"] == ["2026-04-01"]
+
+
+async def test_only_a_last_day_asks_for_the_period_before_it(client: TestClient) -> None:
+    assert (await ask(client, "grain=month&to=2026-07-31"))["periods"] == ["2026-07-01"]
+    assert (await ask(client, "grain=month"))["periods"] == ["2026-09-01"]
 
 
 async def test_distinct_licences_are_never_summed(client: TestClient) -> None:
@@ -176,6 +182,7 @@ async def test_absent_suppressed_and_unknown_are_the_same_answer(client: TestCli
         ("top=many", "'top' must be a number"),
         ("compare=next", "'compare' can only be 'previous'"),
         ("from=2026-13-01", "'from' is not a date"),
+        ("from=1789344000", "'from' is not a date"),
         ("product=a&product=b", "a parameter is given twice"),
         (f"product={'a' * 201}", "no parameter has more than 200 characters"),
         ("by=os_version,language", "boots are not published by os_version and language"),

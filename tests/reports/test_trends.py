@@ -253,9 +253,9 @@ def test_roundings_that_people_would_expect() -> None:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up fleet of 70 days until yesterday."""
+    """A made-up fleet of 45 days until yesterday."""
     directory = tmp_path_factory.mktemp("trends") / "data"
-    collector("simulate", "--data", str(directory), "--days", "70", "--reports", "40000", "--seed", "5")
+    collector("simulate", "--data", str(directory), "--days", "45", "--reports", "20000", "--seed", "5")
     return directory
 
 
@@ -292,6 +292,8 @@ def test_command_touches_no_directory_that_holds_something_else(data: Path, tmp_
     (mine / "thesis.txt").write_text("a year's work")
     assert "holds something else" in refused(mine)
     assert files_in(mine) == {"thesis.txt": b"a year's work"}
+    (tmp_path / "folders" / "empty").mkdir(parents=True)
+    assert "holds something else" in refused(tmp_path / "folders")
     (mine / "index.json").write_text(json.dumps({"name": "another-package", "files": {"thesis.txt": ""}}))
     assert "holds something else" in refused(mine)
     site_directory = tmp_path / "site"

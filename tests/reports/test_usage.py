@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from collector.configuration import Configuration
+from collector.publish.release import Rules
 from collector.publish.released import Released
 from collector.reports.question import UsageError, read_question
 from collector.reports.usage import ABSENT, usage
@@ -145,3 +146,28 @@ def test_state_changes_with_a_release(engine: Engine) -> None:
     assert released.state() == before
     engine.command("INSERT INTO public.releases (grain, period) VALUES ('day', '2026-10-01')")
     assert released.state() != before
+
+
+def test_change_against_a_period_that_lacks_days_is_not_told(engine: Engine, configuration: Configuration) -> None:
+    """Installed on the last days of a month: the next one has not grown so much."""
+    first = dt.date(2026, 9, 29)
+    receive(engine, [row(first + n * ONE) for n in range(33) for _ in range(100)])
+    publisher_on(engine, configuration).publish(dt.date(2026, 11, 1), dt.date(2026, 10, 31))
+    (cell,) = ask(engine, configuration, grain="month", compare="previous")["cells"]
+    assert abs(cell["previous"] - 200) <= 50
+    assert cell["change"] is None
+
+
+def test_period_before_a_table_was_on_the_menu_is_not_one_of_its_periods(
+    engine: Engine, configuration: Configuration
+) -> None:
+    days = [DAY + n * ONE for n in range(2)]
+    receive(engine, [row(day) for day in days for _ in range(100)])
+    menu = configuration.menu
+    fewer = menu.model_copy(update={"tables": tuple(t for t in menu.tables if t.breakdown != "product_version")})
+    publisher_on(engine, configuration, rules=Rules(fewer, "standard")).publish(days[0] + ONE, days[0])
+    publisher_on(engine, configuration).publish(days[1] + ONE, days[1])
+    answer = ask(engine, configuration, by="product_version", grain="day", from_=str(days[0]))
+    assert answer["periods"] == [str(days[1])]
+    assert answer["available"]["day"] == [str(days[1]), str(days[1])]
+    assert ask(engine, configuration, grain="day", from_=str(days[0]))["periods"] == [str(day) for day in days]

@@ -86,14 +86,16 @@ class HiddenValues:
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
         self._known: frozenset[tuple[str, str, str]] = frozenset()
+        self._changes = 0
 
     def is_hidden(self, product: str, field: str, value: str) -> bool:
         """Whether a value of a product's field is hidden."""
         return (product, field, value) in self._look()
 
     def state(self) -> str:
-        """A text that changes with what is hidden and with nothing else."""
-        return hashlib.sha256(repr(sorted(self._look())).encode()).hexdigest()[:16]
+        """A text that changes with what is hidden; that of an earlier list does not come back with it."""
+        known = repr(sorted(self._look()))
+        return f"{self._changes} {hashlib.sha256(known.encode()).hexdigest()[:16]}"
 
     def _look(self) -> frozenset[tuple[str, str, str]]:
         if self._clock() - self._looked_at < _LOOK_EVERY_SECONDS:
@@ -101,6 +103,8 @@ class HiddenValues:
         with self._lock:
             if self._clock() - self._looked_at >= _LOOK_EVERY_SECONDS:
                 looked_at = self._clock()
-                self._known = frozenset((one.product, one.field, one.value) for one in hidden(self._ledger))
+                known = frozenset((one.product, one.field, one.value) for one in hidden(self._ledger))
+                self._changes += known != self._known
+                self._known = known
                 self._looked_at = looked_at
             return self._known

@@ -15,6 +15,3 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Each period's cells are drawn into a table of their own, see publish/release.py.
 DROP TABLE IF EXISTS private.cells_staging;
-
--- The open day's reports so far, while they are counted; empty otherwise.
-CREATE TABLE IF NOT EXISTS private.so_far AS private.counted;

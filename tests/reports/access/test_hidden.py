@@ -62,7 +62,7 @@ def test_state_changes_with_the_list_alone(ledger: Ledger) -> None:
         clock.seconds += 1
         states.append(values.state())
     assert states[0] != states[1] == states[2]
-    assert states[3] == states[0]
+    assert states[3] not in states[:3], "an answer made in between must not come back"
 
 
 def test_nothing_is_shown_where_the_list_cannot_be_read(ledger: Ledger) -> None:

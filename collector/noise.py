@@ -50,13 +50,14 @@ def discrete_gaussian(sigma: int, below: Below) -> int:
     scale = sigma + 1
     variance = sigma * sigma
     while True:
-        candidate = _discrete_laplace(scale, below)
+        candidate = discrete_laplace(scale, below)
         numerator = (abs(candidate) * scale - variance) ** 2
         if _bernoulli_exp(numerator, 2 * variance * scale * scale, below):
             return candidate
 
 
-def _discrete_laplace(scale: int, below: Below) -> int:
+def discrete_laplace(scale: int, below: Below) -> int:
+    """One draw with probabilities that fall by a factor of e for each `scale`, on both sides of 0."""
     while True:
         fraction = below(scale)
         if not _bernoulli_exp(fraction, scale, below):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.publish.noise import discrete_gaussian, keyed_stream
+from collector.noise import discrete_gaussian, keyed_stream
 
 N = 20_000
 
