@@ -48,11 +48,11 @@ def _csv(answer: dict[str, Any]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(names)
     for cell in answer["cells"]:
-        writer.writerow([_plain(cell[name]) for name in names])
+        writer.writerow([plain(cell[name]) for name in names])
     return text.getvalue().encode()
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A value that no spreadsheet takes for a formula; numbers are numbers."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"

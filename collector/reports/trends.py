@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from collector.publish.measures import MEASURES
+from collector.reports.formats import plain
 from collector.reports.hiding import HIDDEN
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ PLACEHOLDER = "To be stated by whoever publishes these files."
 _EARLIEST = "2000-01-01"
 # A product's name becomes a file's: nothing else passes, wherever the catalogue came from.
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# A spreadsheet takes what begins like this for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 RULES = (
     "Only whole months that are released. A month that lacks days or reports is marked as incomplete.",
@@ -188,7 +187,7 @@ def data_files(told: Trends) -> dict[str, bytes]:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     rows = [{name: value for name, value in asdict(row).items() if value is not None} for row in told.rows]
-    writer.writerows([[_plain(row.get(name, "")) for name in names] for row in rows])
+    writer.writerows([[plain(row.get(name, "")) for name in names] for row in rows])
     return {"trends.csv": text.getvalue().encode(), "trends.json": _json({"rows": rows})}
 
 
@@ -238,10 +237,3 @@ def by_month(rows: Iterable[Row], months: Sequence[str]) -> list[Row | None]:
 
 def _json(content: object) -> bytes:
     return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def _plain(value: object) -> object:
-    """A value that no spreadsheet takes for a formula; numbers are numbers."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
