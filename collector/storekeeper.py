@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from collector import child, local_commands
-from collector.configuration import accepted, fingerprint
+from collector.configuration import accepted
 from collector.ingest.values import FIELDS as BUDGETED
 from collector.ingest.values import write_known
 from collector.layout import layout
@@ -27,12 +27,10 @@ from collector.loading import Loading, facts
 from collector.metrics import PUBLISH_FAILURES
 from collector.publish.lease import NotThePublisherError
 from collector.publish.publisher import NotOverError, last_closed
-from collector.reports.access.hidden import HiddenValues
+from collector.reading_room import reading_room
 from collector.reports.access.install import install
 from collector.reports.access.ledger import LedgerError, open_ledger
 from collector.reports.access.runner import Runner
-from collector.reports.api import Api
-from collector.reports.library import Library
 from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
 from collector.store.engine import EngineError, Failure
 from collector.store.migrate import NewerDatabaseError
@@ -74,25 +72,11 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         await asyncio.wait([opening], timeout=_EMBEDDED_OPENS_SECONDS if settings.store_url is None else 1)
         _refuse_newer(opening)
         publishing = asyncio.Lock()
-        moderated = HiddenValues(ledger)
-        library = Library(
-            room.released,
-            room.publisher.rules,
-            catalogue=lambda: accepted(paths).catalogue,
-            is_hidden=moderated.is_hidden,
-            simulated=paths.simulated.exists(),
-        )
-
-        def state() -> str:
-            """Changes with anything that an answer is made of."""
-            rules = f"{room.publisher.protection} {fingerprint(accepted(paths))} {library.simulated}"
-            return f"{room.released.state()} {moderated.state()} {rules}"
-
-        published = Api(library, state).routes()
+        reading = reading_room(room, paths, ledger)
         runners = [
-            await _serve(published, listening, lambda app: install(app, settings, ledger)),
+            await _serve([*reading.api, *reading.pages], listening, lambda app: install(app, settings, ledger)),
             await _serve(
-                [*published, *_control(room, publishing)],
+                [*reading.api, *_control(room, publishing)],
                 _control_socket(os.fspath(paths.control)),
             ),
         ]

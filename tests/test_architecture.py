@@ -20,7 +20,10 @@ MAY_IMPORT = {
     "collector.layout": {"schemas", "collector.settings"},
     "collector.addresses": set(),
     "collector.rate": {"collector.addresses"},
-    "collector.ingest": {"schemas", "collector.metrics", "collector.addresses", "collector.rate", "collector.flood", "collector.noise"},
+    "collector.ingest": {
+        *("schemas", "collector.metrics", "collector.addresses", "collector.rate", "collector.flood"),
+        "collector.noise",
+    },
     "collector.store": {"collector.ingest", "collector.metrics"},
     "collector.publish": {"schemas", "collector.store", "collector.metrics", "collector.flood", "collector.noise"},
     # Before the room it stands in, which the first match decides: who may read knows nothing of what there is to read.

@@ -49,7 +49,8 @@ def test_wheel_holds_what_the_programs_read(wheel: Path) -> None:
         "collector/publish/menu.toml",
         "collector/publish/attack-scores.json",
         "collector/reports/trends_templates/page.html",
-        "collector/reports/pages/templates/sign_in.html",
+        "collector/reports/pages/templates/frame.html",
+        "collector/reports/pages/static/style.css",
         "collector/store/migrations/0001_private_and_public.sql",
     } <= names
     assert not [name for name in names if name.startswith("tests/")]

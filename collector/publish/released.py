@@ -150,24 +150,33 @@ class Released:
 
     def periods(self, grain: str, measure: str | None = None, fields: Sequence[str] = ()) -> list[dt.date]:
         """First days of the released periods of a grain, oldest first; of those that had this table on their menu."""
-        rows = self.__engine.rows(
-            "SELECT DISTINCT period, menu FROM public.releases WHERE grain = {grain:String} ORDER BY period",
-            grain=grain,
-        )
-        if measure is None:
-            return sorted({period for period, _ in rows})
-        without = {menu for menu in {menu for _, menu in rows} if not self._had(menu, grain, measure, fields)}
-        return sorted({period for period, menu in rows if menu not in without})
+        found = self.closed(grain)
+        menus = {menu for _, menu in found} if measure else set()
+        without = {menu for menu in menus if not self._had(menu, grain, measure or "", fields)}
+        return sorted({period for period, menu in found if menu not in without})
 
-    def _had(self, menu: str, grain: str, measure: str, fields: Sequence[str]) -> bool:
-        """Whether a menu had a table; one whose text was not yet kept is taken to have it."""
-        if menu not in self.__menus:
-            rows = self.__engine.rows(
-                "SELECT menu FROM public.menus FINAL WHERE fingerprint = {menu:String}", menu=menu
+    def closed(self, grain: str) -> list[tuple[dt.date, str]]:
+        """First day and menu of each released period of a grain."""
+        return [
+            (period, menu)
+            for period, menu in self.__engine.rows(
+                "SELECT DISTINCT period, menu FROM public.releases WHERE grain = {grain:String}", grain=grain
             )
-            self.__menus[menu] = Menu.model_validate_json(rows[0][0]) if rows else None
-        known = self.__menus[menu]
-        return known is None or any(
+        ]
+
+    def menu(self, fingerprint: str) -> Menu | None:
+        """A menu that something was released by; None for one whose text was not kept."""
+        if fingerprint not in self.__menus:
+            rows = self.__engine.rows(
+                "SELECT menu FROM public.menus FINAL WHERE fingerprint = {menu:String}", menu=fingerprint
+            )
+            self.__menus[fingerprint] = Menu.model_validate_json(rows[0][0]) if rows else None
+        return self.__menus[fingerprint]
+
+    def _had(self, fingerprint: str, grain: str, measure: str, fields: Sequence[str]) -> bool:
+        """Whether a menu had a table; one that is not known any more is taken to have had it."""
+        menu = self.menu(fingerprint)
+        return menu is None or any(
             grain in table.grains and (table.measure, set(table.fields)) == (measure, set(fields))
-            for table in known.tables
+            for table in menu.tables
         )

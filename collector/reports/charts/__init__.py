@@ -1,0 +1,1 @@
+"""Charts of published values: what they show as numbers, how that looks, and the picture. Error is always drawn."""

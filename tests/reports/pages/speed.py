@@ -1,0 +1,78 @@
+"""How long pages take: `python -m tests.reports.pages.speed [PRODUCTS] [DAYS]`; prints milliseconds, asserts nothing.
+
+New: the first time that a page is asked for, with a warm process. Kept: asked for again. No browser, no drawing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from collector.configuration import read_configuration
+from collector.settings import Settings
+from collector.store.engine import open_embedded
+from collector.store.migrate import migrate
+from tests.reports.pages.generated_store import LAST, fill
+from tests.reports.pages.running import library_on, routes_on
+
+PAGES = {
+    "overview": "/?q={n}",
+    "overview by day": "/?grain=day&q={n}",
+    "product": "/products/product-{n}",
+    "product by week": "/products/product-{n}?grain=week&compare=previous",
+    "product by month": "/products/product-{n}?grain=month",
+    "product by quarter": "/products/product-{n}?grain=quarter",
+    "product, a year by day": "/products/product-{n}?grain=day&from=2025-11-25",
+    "nobody's product": "/products/nobody-{n}",
+    "releases": "/releases?page={p}",
+    "data": "/data",
+    "api": "/api",
+    "picture": "/charts/product-{n}/versions.svg?grain=week&from=2026-05-25",
+}
+_TRIES = 20
+
+
+async def measure(client: TestClient) -> None:
+    for name, address in PAGES.items():
+        new, kept, size = [], [], 0
+        for n in range(_TRIES + 1):
+            path = address.format(n=n, p=n % 8 + 1)
+            for times in (new, kept):
+                started = time.perf_counter()
+                async with client.get(path) as response:
+                    size = len(await response.read())
+                    assert response.status == 200, path
+                times.append(1000 * (time.perf_counter() - started))
+        # The first of all warms what is warmed once.
+        told = [f"{statistics.median(t[1:]):6.0f} {sorted(t[1:])[-2]:6.0f}" for t in (new, kept)]
+        sys.stdout.write(f"{name:24} new: median, p95 {told[0]}   kept: {told[1]} ms  {size // 1024:5} KiB\n")
+
+
+async def main() -> None:
+    products, days = (int(n) for n in (*sys.argv[1:], 200, 730)[:2])
+    configuration = read_configuration(Settings(data=Path("unused")))
+    with tempfile.TemporaryDirectory() as directory:
+        engine = open_embedded(Path(directory) / "engine")
+        migrate(engine, LAST)
+        fill(engine, [f"product-{n}" for n in range(products)], length_days=days)
+        ((cells, parts),) = engine.rows("SELECT count(), uniq(_part) FROM public.cells")
+        sys.stdout.write(f"{products} products, {days} days: {cells:,} cells in {parts} parts\n")
+        app = web.Application()
+        app.add_routes(routes_on(library_on(engine, configuration), configuration, lambda: dt.datetime.now(dt.UTC)))
+        logging.disable()
+        async with TestClient(TestServer(app)) as client:
+            await measure(client)
+        engine.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
