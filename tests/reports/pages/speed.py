@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import random
 import statistics
 import sys
 import tempfile
@@ -39,6 +40,7 @@ PAGES = {
     "picture": "/charts/product-{n}/versions.svg?grain=week&from=2026-05-25",
 }
 _TRIES = 20
+PER_SECOND, LOAD_SECONDS = 20, 30
 
 
 async def measure(client: TestClient) -> None:
@@ -57,6 +59,32 @@ async def measure(client: TestClient) -> None:
         sys.stdout.write(f"{name:24} new: median, p95 {told[0]}   kept: {told[1]} ms  {size // 1024:5} KiB\n")
 
 
+async def under_load(client: TestClient, products: int) -> None:
+    """Readers come at a steady pace, whether or not the ones before are done; few products are looked at by most."""
+    dice = random.Random(7)
+    kinds = {**PAGES, "API": "/v1/usage?product=product-{n}&by=product_version&grain=week&from=2026-01-05"}
+    kinds |= {"API, all products": "/v1/products"}
+    took: dict[str, list[float]] = {kind: [] for kind in kinds}
+
+    async def read(kind: str) -> None:
+        number = min(int(dice.paretovariate(0.7)), products) - 1
+        started = time.perf_counter()
+        async with client.get(kinds[kind].format(n=number, p=number % 8 + 1)) as response:
+            await response.read()
+            assert response.status == 200
+        took[kind].append(1000 * (time.perf_counter() - started))
+
+    reading = []
+    for _ in range(PER_SECOND * LOAD_SECONDS):
+        reading.append(asyncio.create_task(read(dice.choice(list(kinds)))))
+        await asyncio.sleep(1 / PER_SECOND)
+    await asyncio.gather(*reading)
+    sys.stdout.write(f"{PER_SECOND} requests a second for {LOAD_SECONDS} s, nothing kept at the start:\n")
+    for kind, times in {**took, "all": [one for times in took.values() for one in times]}.items():
+        middle, high = statistics.median(times), sorted(times)[int(0.95 * len(times))]
+        sys.stdout.write(f"{kind:24} median {middle:6.0f}   p95 {high:6.0f} ms   {len(times):5} requests\n")
+
+
 async def main() -> None:
     products, days = (int(n) for n in (*sys.argv[1:], 200, 730)[:2])
     configuration = read_configuration(Settings(data=Path("unused")))
@@ -71,6 +99,10 @@ async def main() -> None:
         logging.disable()
         async with TestClient(TestServer(app)) as client:
             await measure(client)
+        app = web.Application()
+        app.add_routes(routes_on(library_on(engine, configuration), configuration, lambda: dt.datetime.now(dt.UTC)))
+        async with TestClient(TestServer(app)) as client:
+            await under_load(client, products)
         engine.close()
 
 
