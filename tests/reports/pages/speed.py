@@ -80,7 +80,7 @@ async def under_load(client: TestClient, products: int) -> None:
         await asyncio.sleep(1 / PER_SECOND)
     await asyncio.gather(*reading)
     sys.stdout.write(f"{PER_SECOND} requests a second for {LOAD_SECONDS} s, nothing kept at the start:\n")
-    for kind, times in {**took, "all": [one for times in took.values() for one in times]}.items():
+    for kind, times in {**took, "all": [one for several in took.values() for one in several]}.items():
         middle, high = statistics.median(times), sorted(times)[int(0.95 * len(times))]
         sys.stdout.write(f"{kind:24} median {middle:6.0f}   p95 {high:6.0f} ms   {len(times):5} requests\n")
 
