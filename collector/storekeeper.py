@@ -150,6 +150,8 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
             await _pause(stop, _PUBLISH_EVERY_SECONDS)
             continue
         through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)
+        # Looked at before the spool is judged: what is loaded in between is soon out, too.
+        is_behind = room.loader.is_behind
         try:
             async with publishing:
                 # Whoever released it: a collector that stands by must know what is published, too.
@@ -169,7 +171,7 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
             await _pause(stop, _PUBLISH_EVERY_SECONDS)
             continue
         # After days of downtime the spool comes first, and what it made ready is soon out.
-        await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if room.loader.is_behind else _PUBLISH_EVERY_SECONDS)
+        await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if is_behind else _PUBLISH_EVERY_SECONDS)
 
 
 def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> list[str]:

@@ -190,6 +190,7 @@ def test_encrypted_connection_is_made_to_a_trusted_certificate_alone(
         check=True,
         capture_output=True,
     )
+    clickhouse.empty()  # starts it again if a test before has ended it
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     proxy = FaultProxy(clickhouse.port, context)
