@@ -1,33 +1,28 @@
 """A real ClickHouse server, as a process of its own that tests start, hang, kill and start again.
 
 The server is the one inside a library that npm distributes; its version and checksum are pinned here.
-It is fetched once into the user's cache. Where that is not possible the tests that need it are skipped
-and say so; with REQUIRE_ALL=1 they fail.
 
-Run as a program it becomes the server: `python clickhouse_server.py LIBRARY ARGUMENT...`.
+Run as a program it becomes the server: `python -m tests.clickhouse_server LIBRARY ARGUMENT...`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
-import hashlib
 import os
 import platform
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tarfile
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.npm_package import NotAvailableError, NpmFile
 
 PACKAGE = "@chdb/lib-linux-x64-gnu"
 VERSION = "26.7.3-stable.1"
@@ -51,46 +46,15 @@ FOR_EVER = (
 )
 
 
-class NotAvailableError(Exception):
-    """The server cannot be had on this machine; the text says what is missing."""
-
-
 def library() -> Path:
     """The server's library, fetched if it is not in the cache.
 
     Raises:
-        NotAvailableError: it cannot be fetched.
+        NotAvailableError: it cannot be had on this machine.
     """
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise NotAvailableError("the ClickHouse server of the tests is for Linux on x86_64")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    found = base / "product-telemetry" / f"clickhouse-{VERSION}" / "libchdb.so"
-    if found.exists():
-        return found
-    if shutil.which("npm") is None:
-        raise NotAvailableError("npm is needed to fetch a ClickHouse server, and is not installed")
-    found.parent.mkdir(parents=True, exist_ok=True)
-    with (found.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not found.exists():
-            _fetch(found)
-    return found
-
-
-def _fetch(target: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        command = ["npm", "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", directory]
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=100)
-        except (subprocess.SubprocessError, OSError) as error:
-            raise NotAvailableError(f"npm could not fetch {PACKAGE} {VERSION}") from error
-        (packed,) = Path(directory).glob("*.tgz")
-        with packed.open("rb") as file:
-            if hashlib.file_digest(file, "sha512").hexdigest() != SHA512:
-                raise NotAvailableError(f"what npm fetched as {PACKAGE} {VERSION} is something else")
-        with tarfile.open(packed) as archive:
-            archive.extract("package/libchdb.so", directory, filter="data")
-        (Path(directory) / "package" / "libchdb.so").rename(target)
+    return NpmFile(PACKAGE, VERSION, SHA512, "libchdb.so", f"clickhouse-{VERSION}").get()
 
 
 @dataclass
@@ -136,7 +100,11 @@ class ClickHouseServer:
         ]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, __file__, library(), *arguments], stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "tests.clickhouse_server", library(), *arguments],
+                cwd=Path(__file__).parent.parent,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + 60
         while not self.answers():

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Sequence
 
 import pytest
 
@@ -16,6 +15,7 @@ from collector.publish.expiry import expire
 from collector.publish.publisher import NotOverError, Publisher, last_closed
 from collector.store.engine import Engine
 from tests.publish.conftest import MakePublisher
+from tests.publish.interrupted import KilledError, dying
 from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, receive, row, run_row
 
@@ -103,35 +103,6 @@ def test_rows_of_a_claim_that_was_never_counted_are_not_lost(engine: Engine, pub
     assert counted(engine) == {DAY: 5}
 
 
-class DyingEngine:
-    """The real engine in a process that is killed before its n-th statement."""
-
-    def __init__(self, engine: Engine, statements_left: int) -> None:
-        self._engine = engine
-        self._statements_left = statements_left
-
-    def _count(self) -> None:
-        self._statements_left -= 1
-        if self._statements_left < 0:
-            raise KilledError
-
-    def command(self, statement: str, **parameters: object) -> None:
-        self._count()
-        self._engine.command(statement, **parameters)
-
-    def rows(self, query: str, **parameters: object) -> list[tuple]:
-        self._count()
-        return self._engine.rows(query, **parameters)
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence) -> None:
-        self._count()
-        self._engine.insert(table, columns, rows)
-
-
-class KilledError(Exception):
-    pass
-
-
 KILLS = [4, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35, 38, 41, 44]
 
 
@@ -144,9 +115,8 @@ def test_killed_anywhere_nothing_released_changes_and_nothing_is_lost(
     """The day ends its week and its month. Rows arrive between the kill and the next try."""
     day = dt.date(2026, 5, 31)
     receive(engine, [row(day) for _ in range(500)])
-    dying = DyingEngine(engine, statements)
     with contextlib.suppress(KilledError):
-        publisher_on(dying, configuration).publish(day + ONE, day)
+        publisher_on(dying(engine, statements), configuration).publish(day + ONE, day)
     out = cells(engine)
     receive(engine, [row(day) for _ in range(300)])
     again = publisher_on(engine, configuration)

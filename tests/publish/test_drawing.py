@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +11,7 @@ from collector.publish import closing
 from collector.publish.periods import Period
 from collector.publish.release import is_begun, release
 from collector.store.engine import Engine
-from tests.publish.test_closing import DyingEngine, KilledError
+from tests.publish.interrupted import KilledError, dying, interleaved
 from tests.publishers import publisher_on, rules_of
 from tests.sample_days import DAY, ONE, receive, row
 
@@ -44,7 +43,7 @@ def test_killed_after_its_commit_the_same_cells_come_out(counted: Engine, config
     seen: set[tuple] = set()
     for statements in range(1, 40):
         with contextlib.suppress(KilledError):
-            draw(DyingEngine(counted, statements), configuration, statements.to_bytes(32, "big"))
+            draw(dying(counted, statements), configuration, statements.to_bytes(32, "big"))
         if is_begun(counted, DAY_PERIOD):
             break
     table = private_tables(counted)
@@ -52,27 +51,11 @@ def test_killed_after_its_commit_the_same_cells_come_out(counted: Engine, config
     drawn = counted.rows("SELECT * FROM private.drawn_day_2026_09_14 ORDER BY ALL")
     for statements in range(1, 40):
         with contextlib.suppress(KilledError):
-            draw(DyingEngine(counted, statements), configuration, b"b" * 32)
+            draw(dying(counted, statements), configuration, b"b" * 32)
         seen |= set(cells(counted))
     assert seen == set(drawn)
     assert cells(counted) == drawn
     assert "drawn_day_2026_09_14" not in private_tables(counted)
-
-
-class Interleaved:
-    """The real engine; before a statement that begins as told, something else happens, once."""
-
-    def __init__(self, engine: Engine, before: str, happens: Callable[[], None]) -> None:
-        self._engine, self._before, self._happens = engine, before, happens
-
-    def command(self, statement: str, **parameters: object) -> None:
-        if statement.startswith(self._before):
-            self._before = "never again"
-            self._happens()
-        self._engine.command(statement, **parameters)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._engine, name)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +70,7 @@ def test_two_at_once_release_one_drawing(counted: Engine, configuration: Configu
         out.append(cells(counted))
 
     with contextlib.suppress(Exception):  # the slower one may fail; it may not harm
-        draw(Interleaved(counted, before, other), configuration, b"s" * 32)
+        draw(interleaved(counted, before, other), configuration, b"s" * 32)
     assert out, "the other was never there"
     assert cells(counted) == out[0]
     draw(counted, configuration, b"t" * 32)
@@ -117,7 +100,7 @@ def test_release_that_is_taken_up_again_says_by_what_it_was_drawn(
     """Killed after its commit, and taken up with another profile once the spool has caught up."""
     for statements in range(1, 40):
         with contextlib.suppress(KilledError):
-            killed = DyingEngine(counted, statements)
+            killed = dying(counted, statements)
             release(killed, rules_of(configuration), DAY_PERIOD, secret=b"a" * 32, today=DAY, complete=False)
         if is_begun(counted, DAY_PERIOD):
             break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +12,7 @@ from collector.configuration import Configuration
 from collector.publish.lease import Lease, NotThePublisherError
 from collector.publish.publisher import last_closed
 from collector.store.engine import Engine, EngineError
+from tests.publish.interrupted import asleep
 from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, receive, row
 
@@ -76,30 +76,6 @@ def test_two_publishers_at_once_do_no_harm(engine: Engine, configuration: Config
     assert last_closed(engine) == DAY + 6 * ONE
 
 
-class Asleep:
-    """The real engine in a publisher that sleeps before its n-th statement, while another one does all its work."""
-
-    def __init__(self, engine: Engine, statements: int, meanwhile: Callable[[], None]) -> None:
-        self._engine, self._left, self._meanwhile = engine, statements, meanwhile
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._meanwhile()
-
-    def command(self, statement: str, **parameters: object) -> None:
-        self._count()
-        self._engine.command(statement, **parameters)
-
-    def rows(self, query: str, **parameters: object) -> list[tuple]:
-        self._count()
-        return self._engine.rows(query, **parameters)
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence) -> None:
-        self._count()
-        self._engine.insert(table, columns, rows)
-
-
 SLEEPS = range(3, 75, 3)
 
 
@@ -120,7 +96,7 @@ def test_publisher_that_sleeps_while_another_one_finishes_harms_nothing(
         out.append(engine.rows("SELECT * FROM public.cells ORDER BY ALL"))
         receive(engine, [row(days[0]) for _ in range(50)])  # late rows, before the sleeper wakes
 
-    sleeper = Asleep(engine, statements, other)
+    sleeper = asleep(engine, statements, other)
     with contextlib.suppress(NotThePublisherError, EngineError):
         lease = Lease(sleeper, "a")
         publisher_on(sleeper, configuration, lease=lease).publish(days[1] + ONE, days[1])
