@@ -65,6 +65,9 @@ EVENTS = {
     "day_closed": _event("A day was closed.", "day", "complete"),
     "so_far_released": _event("The open day was released so far, with more noise.", "day", "hour"),
     "publishing_stands_by": _event("Another collector publishes from the same database; this one would take over."),
+    "pages_not_ready": _event(
+        "The dashboard's pages could not be made ahead; they are made when asked for.", "error", "code"
+    ),
     "publish_failed": _event("A closing failed; it is tried again.", "error", "code", "kind"),
     "clock_jumped": _event("The clock was moved; nothing is closed for a while.", "closing_waits_seconds"),
     "closed_days_lie_ahead": _event(

@@ -14,6 +14,8 @@ from collector.reports.pages.visitor import visitor
 from schemas.data_dictionary import data_dictionary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
     from collector.layout import Layout
@@ -28,10 +30,13 @@ class ReadingRoom:
     Attributes:
         api: for programs; also for local commands.
         pages: for people.
+        make_ready: makes the pages that people look at first, if something was released since; blocking, told
+            how to see that it must stop.
     """
 
     api: list[web.RouteDef]
     pages: list[web.RouteDef]
+    make_ready: Callable[[Callable[[], bool]], None]
 
 
 def reading_room(room: StoreRoom, paths: Layout, ledger: Ledger) -> ReadingRoom:
@@ -59,4 +64,4 @@ def reading_room(room: StoreRoom, paths: Layout, ledger: Ledger) -> ReadingRoom:
         visitor=visitor,
         publish_after_minutes=room.settings.publish_after_minutes,
     )
-    return ReadingRoom(api.routes(), pages.routes())
+    return ReadingRoom(api.routes(), pages.routes(), pages.make_ready)

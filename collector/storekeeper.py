@@ -27,7 +27,7 @@ from collector.loading import Loading, facts
 from collector.metrics import PUBLISH_FAILURES
 from collector.publish.lease import NotThePublisherError
 from collector.publish.publisher import NotOverError, last_closed
-from collector.reading_room import reading_room
+from collector.reading_room import ReadingRoom, reading_room
 from collector.reports.access.install import install
 from collector.reports.access.ledger import LedgerError, open_ledger
 from collector.reports.access.runner import Runner
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 _PUBLISH_EVERY_SECONDS = 60
 _PUBLISH_EVERY_SECONDS_BEHIND = 5
+_LOOK_EVERY_SECONDS = 30
 _EMBEDDED_OPENS_SECONDS = 60
 # The supervisor kills after five.
 _DRAIN_SECONDS = 4
@@ -85,6 +86,7 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         tasks = [
             asyncio.create_task(_load(loading, opening)),
             asyncio.create_task(_publish(room, publishing, stop, opening)),
+            asyncio.create_task(_make_ready(reading, stop, opening)),
         ]
         await stop.wait()
         _end_at_the_latest(paths.control)
@@ -172,6 +174,20 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
             continue
         # After days of downtime the spool comes first, and what it made ready is soon out.
         await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if is_behind else _PUBLISH_EVERY_SECONDS)
+
+
+async def _make_ready(reading: ReadingRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
+    """Keeps the pages ready that people look at first."""
+    await asyncio.wait([opening])
+    while not stop.is_set():
+        await _pause(stop, _LOOK_EVERY_SECONDS)
+        try:
+            if not stop.is_set():
+                await asyncio.to_thread(reading.make_ready, stop.is_set)
+        except EngineError:
+            continue  # the log has store_unreachable
+        except Exception as error:  # noqa: BLE001 - a reader gets the page or its failure
+            log.error("pages_not_ready", **facts(error))
 
 
 def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> list[str]:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import datetime as dt
 import re
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -14,6 +16,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from collector.configuration import Configuration
+from collector.publish.released import Cell, Released
+from collector.reports.api import Api
+from collector.reports.pages.site import Pages
 from collector.reports.usage import ABSENT
 from collector.store.engine import Engine
 from tests.publishers import publisher_on
@@ -156,3 +161,30 @@ async def test_picture_of_nothing_is_the_same_for_all_who_have_nothing(
             text = await read(pages, f"/charts/{name}/{chart}.svg?grain=month")
             seen.add(text.replace(title, "X"))
         assert len(seen) == 1
+
+
+def test_pages_are_made_ready_once_and_anew_after_a_release(one_day: Engine, configuration: Configuration) -> None:
+    """Made ahead they are what a reader gets; kept ones cost no question but for what is there."""
+    library = library_on(one_day, configuration)
+    state = ["before"]
+    asked = 0
+
+    class Counting(Released):
+        def cells(self, *arguments: object, **named: object) -> list[Cell]:
+            nonlocal asked
+            asked += 1
+            return super().cells(*arguments, **named)
+
+    library = replace(library, released=Counting(one_day))
+    pages = Pages(Api(library, lambda: state[0]), library, lambda: state[0], lambda: "")
+    pages.make_ready(lambda: False)
+    made = asked
+    assert made > len(configuration.catalogue.products)
+    pages.make_ready(lambda: False)
+    assert asked == made
+    state[0] = "after"
+    time.sleep(1.1)  # it is looked at once a second
+    pages.make_ready(lambda: True)  # a stop ends it soon
+    assert asked < made + 20
+    pages.make_ready(lambda: False)
+    assert asked > made + len(configuration.catalogue.products)
