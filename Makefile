@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup run demo test test-crash test-outage test-abuse test-memory test-attacks utility oracle lint bench schemas clean
 
 help: ## what can be done
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-11s %s\n' "$$verb" "$$text"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
 
 setup: $(READY) ## fill .venv with the project and its tools
 
@@ -67,4 +67,4 @@ schemas: $(READY) ## write the generated pages and schemas from the code
 	$(BIN)/python -m collector.privacy_page
 
 clean: ## remove .venv, demo data and caches
-	rm -rf $(VENV) demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-data demo-trends .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -80,7 +80,7 @@ def _attacks(attacks: list[dict[str, Any]] | None) -> None:
         (
             attack["name"],
             f"{100 * attack['score']:.1f} %",
-            f"{100 * attack['bar']:.0f} %" if attack.get("bar") else "published",
+            f"{100 * attack['bar']:.1f} %" if attack.get("bar") else "published",
             f"{100 * attack['control']:.1f} %" if attack.get("control") else "",
         )
         for attack in attacks

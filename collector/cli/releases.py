@@ -14,6 +14,8 @@ from collector.cli.table import show_table
 if TYPE_CHECKING:
     from collector.settings import Settings
 
+_MOST = 1000
+
 
 @click.command("releases")
 @click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True, help="The latest so many.")
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 def command(settings: Settings, most: int, form: str) -> None:
     """What was released, when, and by which rules.
 
-    A period is released once and never changes. `complete` is "no" where a spool had not loaded past it. The
+    A period is released once and never changes. `all loaded` is "no" where a spool had not loaded past it. The
     rules are k (fewest units behind a number), the gate above it in sigma, and the sigma of the noise for
     reports, licences and the open day so far; menu and profile name them.
     """
@@ -32,15 +34,18 @@ def command(settings: Settings, most: int, form: str) -> None:
         from collector.publish.released import told
 
         with open_room(settings) as room:
-            answer = {"releases": [told(release) for release in room.released.releases(most)]}
+            answer = {"releases": [told(release) for release in room.released.releases(_MOST)]}
     releases = answer["releases"][:most]
     if form == "json":
         click.echo(json.dumps({"releases": releases}, indent=2))
     elif not releases:
         click.echo("nothing is released yet: a day is released once it has ended and is closed")
     else:
-        columns = ("period", "grain", "released on", "complete", "rules", "menu", "program")
+        columns = ("period", "grain", "released on", "all loaded", "rules", "menu", "program")
         show_table(columns, [_row(release) for release in releases])
+        if len(answer["releases"]) > len(releases):
+            more = len(answer["releases"]) - len(releases)
+            click.echo(f"... and {more} more; --most {len(answer['releases'])} shows all")
 
 
 def _row(release: dict[str, Any]) -> tuple[str, ...]:

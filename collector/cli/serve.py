@@ -63,5 +63,5 @@ def _announce(addresses: dict[str, str], store_works: bool) -> None:
     click.echo(f"published counts at {addresses['reports']}/, metrics at {addresses['metrics']}/metrics")
     if not store_works:
         click.echo("the store does not answer yet: reports wait on disk meanwhile; the log says more")
-    click.echo("Ctrl-C stops.")
+    click.echo("Ctrl-C stops. To read the counts, make a token: collector token create NAME")
     sys.stdout.flush()

@@ -114,6 +114,11 @@ class Exposure:
         return epsilon(self.rho, DELTA - self.tail)
 
     @property
+    def stated_epsilon(self) -> float:
+        """Epsilon as it is written everywhere: two decimals, rounded up, since it is claimed as the most."""
+        return math.ceil(100 * self.epsilon) / 100
+
+    @property
     def best_guess(self) -> float:
         """How often somebody who knows everything else guesses right whether the unit is there; 0.5 is chance."""
         return best_guess(self.rho)

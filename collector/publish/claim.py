@@ -77,7 +77,7 @@ def _unit(exposure: Exposure) -> dict[str, Any]:
         "months": exposure.months,
         "cells": exposure.cells,
         "rho": round(exposure.rho, 6),
-        "epsilon": round(exposure.epsilon, 3),
+        "epsilon": exposure.stated_epsilon,
         "best_guess": round(exposure.best_guess, 4),
         "guard_rho": round(exposure.guard_rho, 6),
         "by_grain": [
@@ -89,5 +89,5 @@ def _unit(exposure: Exposure) -> dict[str, Any]:
 
 def _words(exposure: Exposure) -> str:
     return CLAIM.format(
-        unit=exposure.unit, epsilon=exposure.epsilon, delta=DELTA, guess=f"{100 * exposure.best_guess:.0f}"
+        unit=exposure.unit, epsilon=exposure.stated_epsilon, delta=DELTA, guess=f"{100 * exposure.best_guess:.0f}"
     )

@@ -32,7 +32,9 @@ class Value(Dimensions):
     released_months: int | None = Field(None, description="Of a quarter or year: in how many months it was released.")
     months: int | None = Field(None, description="Of a quarter or year: how many months it has.")
     previous: int | None = Field(None, description="With compare=previous: the value of the period before, if shown.")
-    change: int | None = Field(None, description="With compare=previous: the difference, where both are shown.")
+    change: int | None = Field(
+        None, description="With compare=previous: the difference, if both are shown and complete."
+    )
     change_error: int | None = Field(None, description="With compare=previous: its 95 % error.")
 
 

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 # One fixed sentence: it must not depend on what is in the data.
 ABSENT = "A value that is not listed was reported too rarely to be shown, or not at all."
 PER_LICENCE = (
-    "A licence counts in at most {n} values of a table, so that no holder stands out; the error does not include this."
+    "A licence counts in at most {n} values of a table, so that no holder stands out; the error does not include this. "
+    "Shares may add up to more than 100 %."
 )
 WHO = "Only machines that may report, and do, are counted; the error says nothing about the others."
 REMAINDER = "What is left of a total after the values shown: of it nothing can be said but how much it is."
 NOT_A_SUM = "Each number carries noise of its own, so parts do not add up exactly to totals."
+CHANGE = "A change is given where both periods are shown and complete."
 WINDOW = "A {window} is the sum of its months where each of them was released; otherwise there is no value."
 
 Told = dict[str, Any]
@@ -72,7 +74,7 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
         "remainder": _remainder(table, cells, first, last),
         "so_far": None if window else _so_far(released, menu, measure, fields, question),
         "available": {g: [p[0].isoformat(), p[-1].isoformat()] for g, p in available.items()},
-        "notes": _notes(menu, measure, window),
+        "notes": [*_notes(menu, measure, window), *([CHANGE] if question.compare else [])],
         "simulated": simulated,
     }
     if question.compare:

@@ -14,7 +14,8 @@ from collector.reports.pages.asked import complete, presets
 from collector.reports.pages.courses import Change, change
 from collector.reports.pages.frame import content
 from collector.reports.pages.remembered import remembering
-from collector.reports.usage import ABSENT
+from collector.reports.usage import ABSENT, WINDOW
+from collector.reports.windows import MONTHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,11 +122,20 @@ def product_page(library: Library, called: Called, given: Mapping[str, str]) -> 
         presets=presets(asked, max(through)) if through else [],
         has_lines=bool(lines),
         notes=list(dict.fromkeys(note for one in sections.values() for note in one.figure.answer["notes"])),
-        absent=ABSENT,
+        absent=_why_nothing(total.figure.answer),
         fields=FIELD_NAMES,
         self_link=lambda **changed: links.link(links.product_path(called.name), **(dict(asked.given) | changed)),
         history=history,
     )
+
+
+def _why_nothing(answer: dict[str, Any]) -> str:
+    """The fixed sentence beside what has no value, by what was asked about and never by what was counted."""
+    grain = answer["grain"]
+    if not answer["periods"]:
+        first, last = answer["available"].get(grain) or answer["available"]["month"]
+        return f"No {grain} of this time is released; released are those from {first} to {last}."
+    return WINDOW.format(window=grain) if grain in MONTHS else ABSENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,3 +188,20 @@ def test_pages_are_made_ready_once_and_anew_after_a_release(one_day: Engine, con
     assert asked < made + 20
     pages.make_ready(lambda: False)
     assert asked > made + len(configuration.catalogue.products)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("grain=quarter", "A quarter is the sum of its months where each of them was released"),
+        ("grain=day&from=2020-01-01&to=2020-02-01", "No day of this time is released; released are those from"),
+    ],
+)
+async def test_what_cannot_have_a_value_is_not_called_rare(
+    one_day: Engine, configuration: Configuration, query: str, told: str
+) -> None:
+    """The sentence follows from the question: an unknown product gets the same."""
+    async with looking_at(one_day, configuration) as pages:
+        for product in ("wordpress", "ghost"):
+            text = await (await pages.get(f"/products/{product}?{query}")).text()
+            assert told in text
