@@ -18,7 +18,8 @@ from selenium.webdriver.support.ui import Select
 from collector.configuration import Configuration
 from collector.store.engine import Engine
 from tests.conftest import missing
-from tests.reports.pages.axe import NotAvailableError, axe, findings
+from tests.npm_package import NotAvailableError
+from tests.reports.pages.axe import axe, findings
 from tests.reports.pages.browser import PHONE_WIDTH, Browser, browsing, missing_program
 from tests.reports.pages.conftest import LAST, NOW
 from tests.reports.pages.generated_store import add, add_release
