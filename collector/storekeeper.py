@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import os
 import socket
 import sys
@@ -81,6 +82,8 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
                 _control_socket(os.fspath(paths.control)),
             ),
         ]
+        gc.collect()
+        gc.freeze()  # what is there at the start need not be gone through again while somebody waits for a page
         child.say_ready()
         opening.add_done_callback(lambda done: stop.set() if done.exception() else None)
         tasks = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from collector.cli.ledger import ledger_of, now, this_user
 from collector.cli.main import fail
 from collector.cli.options import with_settings
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from collector.settings import Settings
@@ -54,9 +56,24 @@ def add(settings: Settings, product: str, field: str, value: str, reason: str) -
         fail(f"product, value and reason are printable and have up to {_LONGEST_TEXT} characters")
     if not value or not product:
         fail("product and value are not empty")
+    _note_unknown(settings, product)
     with ledger_of(settings) as ledger:
         is_new = hidden.hide(ledger, product, field, value, by=this_user(), reason=reason, now=now())
     click.echo("hidden" if is_new else "was hidden before")
+
+
+def _note_unknown(settings: Settings, product: str) -> None:
+    """Says on standard error that a product is not in the catalogue; it may have been, so its values can be hidden."""
+    from collector.cli.products import as_served
+    from collector.configuration import read_configuration
+
+    try:
+        known = list(read_configuration(as_served(settings)).catalogue.products)
+    except ConfigurationError:
+        return  # hiding must not wait for the catalogue to be mended
+    if product not in known:
+        near = difflib.get_close_matches(product, known, n=1)
+        click.echo(f"note: no such product in the catalogue{f'; did you mean {near[0]}?' if near else ''}", err=True)
 
 
 @command.command("list", short_help="List what is hidden, by whom and why.")

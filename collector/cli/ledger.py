@@ -34,8 +34,6 @@ def ledger_of(settings: Settings) -> Iterator[Ledger]:
         fail(*error.problems)
     except LedgerError as error:
         fail(f"{paths.access} cannot be used: {error.code}; nothing was changed")
-    except PermissionError as error:
-        fail(f"{paths.access}: {error.strerror}; run this as the user whose directory it is")
 
 
 def this_user() -> str:

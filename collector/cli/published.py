@@ -150,7 +150,7 @@ def _answer(library: Library, path: str, parameters: Mapping[str, str]) -> bytes
     from collector.reports.question import UsageError, read_question
 
     if path == "/v1/products":
-        return json.dumps(library.products()).encode()
+        return json.dumps(library.products()).encode() + b"\n"
     try:
         question = read_question(parameters)
         return written(library.usage(question), question.form, library.released)

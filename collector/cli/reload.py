@@ -20,6 +20,6 @@ def command(settings: Settings) -> None:
     """Have a running `collector serve` read policy, catalogue and TLS certificate again.
 
     No connection is dropped, and a file with a mistake changes nothing. What SIGHUP does, and it waits until
-    every process works with it. A changed menu needs a restart.
+    every process works with it. A changed menu needs a restart. Ends with 1 where none runs.
     """
-    say_taken_up(as_served(settings))
+    say_taken_up(as_served(settings), must_run=True)

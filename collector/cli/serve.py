@@ -53,6 +53,8 @@ def command(settings: Settings) -> None:
         fail(*error.problems)
     except DirectoryInUseError as error:
         fail(f"{error}; stop it, or give another directory with --data")
+    except PermissionError:
+        fail(f"{settings.data}: permission denied; run this as the user that it belongs to")
     except OSError as error:
         what = "is not a directory" if isinstance(error, FileExistsError) else error.strerror
         fail(f"{settings.data}: {what}")

@@ -51,14 +51,19 @@ def take_up(paths: Layout, wanted: str) -> TakenUp:
     return TakenUp.TOO_LATE
 
 
-def say_taken_up(settings: Settings) -> None:
-    """Has a running `serve` read its configuration again, says what became of it, and ends the program if not taken."""
+def say_taken_up(settings: Settings, *, must_run: bool = False) -> None:
+    """Has a running `serve` read its configuration again, says what became of it, and ends the program if not taken.
+
+    Args:
+        settings: say which directory, and the files.
+        must_run: whether it is a failure that none runs.
+    """
     try:
         configuration = read_configuration(settings)
     except ConfigurationError as error:
         fail(*error.problems, "what is written is taken up once this is mended: collector reload")
     outcome = take_up(Layout(settings.data.absolute()), fingerprint(configuration))
-    good = outcome in {TakenUp.YES, TakenUp.NOT_SERVING}
+    good = outcome is TakenUp.YES or (outcome is TakenUp.NOT_SERVING and not must_run)
     click.echo(outcome.value, err=not good)
     if not good:
         raise SystemExit(1)

@@ -41,13 +41,20 @@ def summary(
     for field in fields:
         table.add_column(field.replace("_", " "), overflow="fold")
     table.add_column(f"{answer['grain']}s", no_wrap=True, min_width=len(periods))
-    lasts = [_last(of.get(periods[-1]), marks) for _, of in rows]
-    table.add_column("last", justify="right", no_wrap=True, min_width=max(map(len, ["last", *lasts])))
-    lines = [sparkline([of[p]["value"] if p in of else None for p in periods], blocks=marks.blocks) for _, of in rows]
+    # A period that lacks days or reports is left out: it would look like a fall.
+    whole = [p for p in periods if p not in answer["incomplete"]]
+    heading = "last" if periods[-1] in whole else "last complete"
+    lasts = [_last(of.get(whole[-1]) if whole else None, marks) for _, of in rows]
+    table.add_column(heading, justify="right", no_wrap=True, min_width=max(map(len, [heading, *lasts])))
+    lines = [
+        sparkline([of[p]["value"] if p in of and p in whole else None for p in periods], blocks=marks.blocks)
+        for _, of in rows
+    ]
     for (values, _), line, last in zip(rows, lines, lasts, strict=True):
         table.add_row(*(value or _NOT_REPORTED for value in values), line, last)
     gap = GAPS[marks.blocks]
-    return f"{title}, {gap} where none is shown" if any(gap in line for line in lines) else title, table
+    why = "none is shown" if len(whole) == len(periods) else "none is shown or the period is incomplete"
+    return f"{title}, {gap} where {why}" if any(gap in line for line in lines) else title, table
 
 
 def _rows(answer: dict[str, Any], fields: Sequence[str]) -> list[tuple[tuple[str, ...], dict[str, Any]]]:

@@ -115,7 +115,7 @@ def _newer(answer: dict[str, Any]) -> Iterator[str]:
     fresher = [
         f"{period_name(other, last)} (--grain {other})"
         for other, (_, last) in answer["available"].items()
-        if shown and last > shown and other != grain
+        if shown and answer["cells"] and last > shown and other != grain
     ]
     if fresher:
         yield f"Newer numbers: {', '.join(fresher)}."

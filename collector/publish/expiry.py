@@ -46,5 +46,5 @@ def forget_so_far(engine: Engine, last_closed: dt.date) -> list[dt.date]:
         before=last_closed - SO_FAR_KEPT_DAYS * ONE_DAY,
     )
     for grain, period in found:
-        engine.command(f"ALTER TABLE public.cells DROP PARTITION ('{grain}', '{period}')")
+        engine.command(f"ALTER TABLE public.cells DROP PARTITION '{grain} {period}'")
     return sorted({period for _, period in found})

@@ -4,7 +4,8 @@
                 rules that it was drawn by.
     2. commit   RENAME it to `private.drawn_<period>`. Of two publishers one is first; the other finds the
                 name taken and goes on with what the first has drawn.
-    3. publish  REPLACE PARTITION of `public.cells` from it: however often, the result is the same.
+    3. publish  INSERT into `public.cells` from it: however often, the cells are the same, and read with FINAL each is
+                there once.
     4. note     a row in `public.releases` says so, with the rules in the drawing's comment; from then on the
                 period is never looked at again.
     5. forget   DROP `private.drawn_<period>`.
@@ -86,14 +87,14 @@ def release(
     if is_released(engine, period):
         _forget_drawn(engine, period)
         return
-    if not _is_in("public.cells", engine, period):
-        if not _is_drawn(engine, period):
-            _draw(engine, rules, period, secret, rows, complete, still)
+    if not is_begun(engine, period):
+        _draw(engine, rules, period, secret, rows, complete, still)
         if is_released(engine, period):
             # Another publisher was here meanwhile, from the drawing to the end: what it released stands.
             _forget_drawn(engine, period)
             return
-        _publish_drawn(engine, period)
+    if _is_drawn(engine, period):
+        engine.command(f"INSERT INTO public.cells SELECT * FROM {_drawn(period)}")
     _note(engine, period, today, _drawn_by(engine, period) or _by(rules, complete))
     _forget_drawn(engine, period)
     RELEASES.labels(period.grain).inc()
@@ -148,12 +149,6 @@ def _draw(
         if error.code != NAME_TAKEN:
             raise
         engine.command(f"DROP TABLE {drawing} SYNC")
-
-
-def _publish_drawn(engine: Engine, period: Period) -> None:
-    if engine.rows(f"SELECT 1 FROM {_drawn(period)} LIMIT 1"):  # the engine puts no empty partition in place
-        partition = f"('{period.key}', '{period.start}')"
-        engine.command(f"ALTER TABLE public.cells REPLACE PARTITION {partition} FROM {_drawn(period)}")
 
 
 def _by(rules: Rules, complete: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collector.publish.menu import Menu
 from collector.publish.release import DIMENSIONS
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from collector.store.engine import Engine
+
+
+_SO_FAR = "so_far_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,15 @@ class Cell:
     values: dict[str, str]
     value: int
     error: int
+
+
+class Period(NamedTuple):
+    """A released period: its grain and first day, the menu it was released by, and whether all was loaded."""
+
+    grain: str
+    start: dt.date
+    menu: str
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class Released:
         columns = [d for d in DIMENSIONS if d == "product" or d in fields]
         rows = self.__engine.rows(
             f"""
-            SELECT period, {", ".join(columns)}, value, error FROM public.cells
+            SELECT period, {", ".join(columns)}, value, error FROM public.cells FINAL
             WHERE grain = {{grain:String}} AND measure = {{measure:String}} AND breakdown = {{breakdown:String}}
               AND period BETWEEN {{first:Date}} AND {{last:Date}}
               AND (product = {{product:String}} OR {{product:String}} = '')
@@ -101,17 +113,37 @@ class Released:
         )
         return [Cell(period, dict(zip(columns, held, strict=True)), v, e) for period, *held, v, e in rows]
 
+    def tables(
+        self, measure: str, grain: str, first: dt.date, last: dt.date, product: str
+    ) -> dict[tuple[str, ...], list[Cell]]:
+        """The cells of all tables of one product that have any, by their fields; else as `cells`."""
+        columns = ", ".join(DIMENSIONS)
+        rows = self.__engine.rows(
+            f"""
+            SELECT breakdown, period, {columns}, value, error FROM public.cells FINAL
+            WHERE grain = {{grain:String}} AND measure = {{measure:String}}
+              AND period BETWEEN {{first:Date}} AND {{last:Date}} AND product = {{product:String}}
+            ORDER BY period, value DESC, {columns}
+            """,
+            grain=grain,
+            measure=measure,
+            first=first,
+            last=last,
+            product=product,
+        )
+        found: dict[tuple[str, ...], list[Cell]] = {}
+        for breakdown, period, *held, value, error in rows:
+            fields = tuple(breakdown.split("+")) if breakdown else ()
+            values = {
+                name: one for name, one in zip(DIMENSIONS, held, strict=True) if name == "product" or name in fields
+            }
+            found.setdefault(fields, []).append(Cell(period, values, value, error))
+        return found
+
     def so_far(self) -> tuple[str, dt.date] | None:
         """Grain and day of the latest release of a day that is still open; None if there is none."""
-        rows = self.__engine.rows(
-            """
-            SELECT grain, period FROM public.releases
-            WHERE startsWith(grain, 'so_far_')
-              AND period > (SELECT max(period) FROM public.releases WHERE grain = 'day')
-            ORDER BY period DESC, grain DESC LIMIT 1
-            """
-        )
-        return (rows[0][0], rows[0][1]) if rows else None
+        found = max(((one.start, one.grain) for one in self.calendar() if one.grain.startswith(_SO_FAR)), default=None)
+        return found and (found[1], found[0])
 
     def releases(self, most: int) -> list[Release]:
         """What was released, the latest first; of days so far only those of the open one."""
@@ -133,36 +165,33 @@ class Released:
         """Changes whenever something is released."""
         return str(self.__engine.rows("SELECT count(), max(released_on), max(period) FROM public.releases FINAL")[0])
 
+    def calendar(self) -> list[Period]:
+        """The released periods of all grains; of days so far only those of the open one."""
+        rows = self.__engine.rows(
+            """
+            SELECT DISTINCT grain, period, menu, complete FROM public.releases
+            WHERE NOT startsWith(grain, {so_far:String})
+               OR period > (SELECT max(period) FROM public.releases WHERE grain = 'day')
+            """,
+            so_far=_SO_FAR,
+        )
+        return [Period(*row) for row in rows]
+
     def incomplete(self, grain: str) -> set[dt.date]:
         """First days of released periods that lack something.
 
         Closed before every spool had loaded, or begun before the first day there is.
         """
-        rows = self.__engine.rows(
-            """
-            SELECT DISTINCT period FROM public.releases
-            WHERE grain = {grain:String}
-              AND (NOT complete OR period < (SELECT min(period) FROM public.releases WHERE grain = 'day'))
-            """,
-            grain=grain,
-        )
-        return {period for (period,) in rows}
+        released = self.calendar()
+        since = min((one.start for one in released if one.grain == "day"), default=dt.date.min)
+        return {one.start for one in released if one.grain == grain and not (one.complete and one.start >= since)}
 
     def periods(self, grain: str, measure: str | None = None, fields: Sequence[str] = ()) -> list[dt.date]:
         """First days of the released periods of a grain, oldest first; of those that had this table on their menu."""
-        found = self.closed(grain)
-        menus = {menu for _, menu in found} if measure else set()
+        found = [one for one in self.calendar() if one.grain == grain]
+        menus = {one.menu for one in found} if measure else set()
         without = {menu for menu in menus if not self._had(menu, grain, measure or "", fields)}
-        return sorted({period for period, menu in found if menu not in without})
-
-    def closed(self, grain: str) -> list[tuple[dt.date, str]]:
-        """First day and menu of each released period of a grain."""
-        return [
-            (period, menu)
-            for period, menu in self.__engine.rows(
-                "SELECT DISTINCT period, menu FROM public.releases WHERE grain = {grain:String}", grain=grain
-            )
-        ]
+        return sorted({one.start for one in found if one.menu not in without})
 
     def menu(self, fingerprint: str) -> Menu | None:
         """A menu that something was released by; None for one whose text was not kept."""

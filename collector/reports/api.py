@@ -77,16 +77,16 @@ class Api:
                 return refused(str(error))
 
         response = await self.cached(request, make)
-        form = request.query.get("format", "json")
-        if form in {"csv", "parquet"} and response.status == 200:  # noqa: PLR2004 - HTTP's own
-            response.headers["Content-Disposition"] = f'attachment; filename="usage.{form}"'
+        if request.query.get("format", "json") != "json" and response.status == 200:  # noqa: PLR2004 - HTTP's own
+            name = read_question(once(request)).file_name
+            response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 
     def _plain(self, make: Callable[[], dict[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             if request.query_string:
                 return web.json_response({"error": "this address takes no parameters"}, status=400)
-            return await self.cached(request, lambda: Kept(200, "application/json", json.dumps(make()).encode()))
+            return await self.cached(request, lambda: Kept(200, "application/json", _line(make())))
 
         return handler
 
@@ -104,7 +104,11 @@ def once(request: web.Request) -> dict[str, str]:
 
 def refused(why: str) -> Kept:
     """An answer that says what can be asked instead."""
-    return Kept(400, "application/json", json.dumps({"error": why}).encode())
+    return Kept(400, "application/json", _line({"error": why}))
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
 
 
 async def _alive(_: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from collector.publish.claim import claim
 from collector.publish.released import told
 from collector.reports.hiding import IsHidden, hide, nothing_hidden
 from collector.reports.products import products
+from collector.reports.remembered import remembered
 from collector.reports.usage import usage
 
 if TYPE_CHECKING:
@@ -46,13 +47,13 @@ class Library:
         Raises:
             UsageError: it cannot be answered; the text says what can.
         """
-        answer = usage(self.released, self.rules.menu, question, simulated=self.simulated)
+        answer = usage(remembered(self.released), self.rules.menu, question, simulated=self.simulated)
         hide(answer, self.is_hidden)
         return answer
 
     def products(self) -> dict[str, Any]:
         """The products, and how much each was used last."""
-        return products(self.released, self.catalogue())
+        return products(remembered(self.released), self.catalogue())
 
     def releases(self) -> dict[str, Any]:
         """What was released, the latest first."""

@@ -59,7 +59,10 @@ def _operation(path: str, does: str, model: type[BaseModel] | None) -> dict[str,
             "200": {"description": does, "content": content},
             "304": {"description": "Unchanged since the answer with the given If-None-Match."},
             "400": _error("What cannot be asked, and what can."),
-            "401": _error("No valid token."),
+            "401": _error("No token, or one that is not known, expired or revoked."),
+            "405": _error("Only GET and HEAD are taken."),
+            "421": _error("The server was asked by a name that is not its own, see the setting reports_url."),
+            "503": _error("Sign-in and audit cannot be reached for the moment; try again soon."),
         },
     }
 

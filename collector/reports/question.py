@@ -47,8 +47,16 @@ class Question(BaseModel):
     top: int | None = Field(None, ge=1, le=10_000, description="The largest so many of each period.")
     form: Form = Field("json", alias="format", description="json, csv or parquet.")
 
+    @property
+    def file_name(self) -> str:
+        """What its answer is called as a file: `wordpress-by-os_version-week-from-2026-10-01.csv`."""
+        since = [f"from-{self.first}"] if self.first else []
+        parts = [self.product or "products", self.measure, *(f"by-{field}" for field in self.by), self.grain, *since]
+        return f"{'-'.join(_NO_NAME.sub('', part) for part in parts if part)}.{self.form}"
+
 
 NAMES = tuple(field.alias or name for name, field in Question.model_fields.items())
+_NO_NAME = re.compile(r"[^a-z0-9_-]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EXPECTED = {
     "from": "is not a date such as 2026-10-31",

@@ -44,6 +44,7 @@ class Column:
     width: int
     height: int
     says: str
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ def _chart(rows: Sequence[Row | None], size: tuple[int, int]) -> Chart:
             y=height - (tall := max(1, height * row.about // largest)),
             width=step - max(1, step // 6),
             height=tall,
-            says=f"{month_name(row.month)}: about {_grouped(row.about)}",
+            says=f"{month_name(row.month)}{'' if row.complete else ', incomplete'}: about {_grouped(row.about)}",
+            complete=row.complete,
         )
         for position, row in enumerate(rows)
         if row

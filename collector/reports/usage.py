@@ -60,8 +60,9 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
     first, last = _range(question, table, periods)
     periods_asked = [p for p in periods if first <= p <= last]
     asked_about = {p.isoformat() for p in periods_asked}
+    read = table.cells(table.before(first) if question.compare else first, last)
     # Cells are there a moment before their period is.
-    cells = [cell for cell in table.cells(first, last) if cell["period"] in asked_about]
+    cells = [cell for cell in read if cell["period"] in asked_about]
     incomplete = {p.isoformat() for p in table.incomplete(available[grain])}
     answer: Told = {
         "measure": measure,
@@ -78,7 +79,7 @@ def usage(released: Released, menu: Menu, question: Question, *, simulated: bool
         "simulated": simulated,
     }
     if question.compare:
-        _compare(answer, table, first, last, incomplete)
+        _compare(answer, table, read, incomplete)
     if question.top:
         answer["cells"] = _largest(answer["cells"], question.top)
         if answer["so_far"]:
@@ -162,15 +163,13 @@ def _largest(cells: Iterable[Told], top: int) -> list[Told]:
     return [cell for _, of in groupby(cells, key=lambda cell: str(cell["period"])) for cell in list(of)[:top]]
 
 
-def _compare(answer: Told, table: _Table, first: dt.date, last: dt.date, incomplete: set[str]) -> None:
+def _compare(answer: Told, table: _Table, read: Sequence[Told], incomplete: set[str]) -> None:
     """Gives each value that of the period before, and the change with its error.
 
     None where either is not shown, and no change where either period lacks days or reports.
     """
     fields = answer["fields"]
-    earlier = {
-        (cell["period"], *(cell[field] for field in fields)): cell for cell in table.cells(table.before(first), last)
-    }
+    earlier = {(cell["period"], *(cell[field] for field in fields)): cell for cell in read}
     periods = {cell["period"] for cell in answer["cells"]}
     before_of = {period: table.before(dt.date.fromisoformat(period)).isoformat() for period in periods}
     for cell in answer["cells"]:

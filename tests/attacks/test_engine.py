@@ -34,7 +34,7 @@ def engine_kind(request: pytest.FixtureRequest) -> str:
 
 
 def cells(engine: Engine) -> list[tuple]:
-    return engine.rows("SELECT * FROM public.cells ORDER BY ALL")
+    return engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL")
 
 
 def crowd() -> list[dict]:

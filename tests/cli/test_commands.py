@@ -207,3 +207,34 @@ def test_output_can_be_cut_off_by_a_pipe() -> None:
         check=True,
     )
     assert "Traceback" not in result.stderr
+
+
+def test_reload_where_none_runs_ends_with_1(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    result = collector("reload", "--data", str(tmp_path), check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no collector runs on this directory" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["serve", "status", "usage", "releases", "quarantine", "publish"])
+def test_user_who_may_not_use_the_directory_is_told_which_one_may(tmp_path: Path, verb: str) -> None:
+    data = tmp_path / "data"
+    (data / "spool").mkdir(parents=True)
+    data.chmod(0)
+    program = (
+        "import importlib, os, sys\n"
+        "importlib.import_module('collector.cli.' + sys.argv[1])\n"
+        "from collector.__main__ import main; import collector.supervisor, collector.cli.open, collector.cli.table\n"
+        "if os.geteuid() == 0: os.seteuid(65534)\n"  # root may read whatever the mode says
+        "main()"
+    )
+    arguments = [verb, *(["list"] if verb == "quarantine" else []), "--data", str(data)]
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, timeout=60
+        )
+    finally:
+        data.chmod(0o700)
+    assert result.returncode == 2
+    assert "permission denied; run this as the user that" in result.stderr
+    assert "Traceback" not in result.stderr

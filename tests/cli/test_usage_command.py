@@ -393,6 +393,17 @@ def test_summary_keeps_a_gap_where_a_value_is_not_shown() -> None:
     assert "25.88" in as_text(answer, None, 20, "ascii")
 
 
+def test_summary_does_not_fall_to_a_month_that_lacks_days() -> None:
+    periods = [f"2026-0{month}-01" for month in range(7, 10)]
+    cells = [cell(value, period=p) for p, value in zip(periods, [400, 800, 90], strict=True)]
+    text = as_text(answer_of(cells, grain="month", periods=periods, incomplete=periods[2:]), None, 20, "utf-8")
+    assert "last complete" in text
+    assert "▅█·" in text
+    assert "· where none is shown or the period is incomplete" in " ".join(text.split())
+    (line,) = [line for line in text.splitlines() if "▅█·" in line]
+    assert "800 ± 10" in line
+
+
 def test_line_is_measured_from_zero() -> None:
     assert sparkline([1000, 1010, 990], blocks=True) == "███", "noise is not stretched to a mountain"
     assert sparkline([1, 500, 1000], blocks=True) == "▁▅█"

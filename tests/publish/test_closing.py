@@ -27,7 +27,7 @@ def counted(engine: Engine) -> Counter[dt.date]:
 
 
 def cells(engine: Engine) -> list[tuple]:
-    return engine.rows("SELECT * FROM public.cells ORDER BY ALL")
+    return engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL")
 
 
 def test_each_report_counts_once_within_a_day(engine: Engine) -> None:

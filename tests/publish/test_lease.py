@@ -93,7 +93,7 @@ def test_publisher_that_sleeps_while_another_one_finishes_harms_nothing(
     def other() -> None:
         thief = publisher_on(engine, configuration, lease=Lease(engine, "b", lasts_seconds=-1))
         thief.publish(days[1] + ONE, days[1])
-        out.append(engine.rows("SELECT * FROM public.cells ORDER BY ALL"))
+        out.append(engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL"))
         receive(engine, [row(days[0]) for _ in range(50)])  # late rows, before the sleeper wakes
 
     sleeper = asleep(engine, statements, other)
@@ -105,7 +105,7 @@ def test_publisher_that_sleeps_while_another_one_finishes_harms_nothing(
     publisher_on(engine, configuration, lease=Lease(engine, "b", lasts_seconds=-1)).publish(
         days[1] + 2 * ONE, days[1] + ONE
     )
-    cells = engine.rows("SELECT * FROM public.cells ORDER BY ALL")
+    cells = engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL")
     assert set(out[0]) <= set(cells), "something that was out has changed"
     ids = engine.rows("SELECT count(), uniqExact(report_id) FROM private.counted")
     assert ids == [(650, 650)], "lost or counted twice"

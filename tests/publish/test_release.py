@@ -98,16 +98,16 @@ def test_released_period_is_never_computed_again(
 ) -> None:
     receive(engine, [row() for _ in range(400)])
     publisher.publish(DAY + ONE, DAY)
-    before = engine.rows("SELECT * FROM public.cells ORDER BY ALL")
+    before = engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL")
     assert before
     engine.command(f"ALTER TABLE private.counted DROP PARTITION '{DAY}'")
     period = Period("day", DAY)
     for _ in range(3):
         release(engine, rules_of(configuration), period, secret=b"x" * 32, today=DAY + ONE, complete=True)
-    assert engine.rows("SELECT * FROM public.cells ORDER BY ALL") == before
+    assert engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL") == before
     engine.command("TRUNCATE TABLE public.releases")  # as if killed between the cells and the note of them
     release(engine, rules_of(configuration), period, secret=b"y" * 32, today=DAY + ONE, complete=True)
-    assert engine.rows("SELECT * FROM public.cells ORDER BY ALL") == before
+    assert engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL") == before
     assert engine.rows("SELECT count() FROM public.releases") == [(1,)]
 
 
@@ -131,7 +131,7 @@ def test_same_secret_gives_the_same_cells_and_another_one_others(engine: Engine,
         engine.command("TRUNCATE TABLE public.releases")
         period = Period("day", DAY)
         release(engine, rules_of(configuration), period, secret=secret, today=DAY + ONE, complete=True)
-        return engine.rows("SELECT * FROM public.cells ORDER BY ALL")
+        return engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL")
 
     first = cells(b"a" * 32)
     assert cells(b"a" * 32) == first

@@ -22,7 +22,7 @@ NOON = Period("so_far", DAY, 12)
 
 
 def cells(engine: Engine, grain: str = "so_far_12") -> list[tuple]:
-    return engine.rows("SELECT * FROM public.cells WHERE grain = {g:String} ORDER BY ALL", g=grain)
+    return engine.rows("SELECT * FROM public.cells FINAL WHERE grain = {g:String} ORDER BY ALL", g=grain)
 
 
 def counting_tables(engine: Engine) -> list[tuple]:
@@ -82,7 +82,7 @@ def test_retries_and_other_days_are_not_in_it(engine: Engine, publisher: Publish
     receive(engine, ones)
     receive(engine, [row(DAY - ONE) for _ in range(700)])  # late: counts when its turn comes
     publisher.publish_so_far(NOON)
-    ((total,),) = engine.rows("SELECT value FROM public.cells WHERE grain = 'so_far_12' AND breakdown = ''")
+    ((total,),) = engine.rows("SELECT value FROM public.cells FINAL WHERE grain = 'so_far_12' AND breakdown = ''")
     assert abs(total - 600) <= 200
 
 

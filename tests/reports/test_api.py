@@ -15,6 +15,7 @@ from openapi_spec_validator import validate
 from collector.publish.released import Released
 from collector.reports import answers
 from collector.reports.api import Api
+from collector.reports.formats import written
 from collector.reports.hiding import HIDDEN
 from collector.reports.library import Library
 from collector.reports.openapi import document
@@ -121,9 +122,13 @@ async def test_csv_and_parquet_hold_what_json_holds(client: TestClient, four_mon
     cells = (await ask(client, query))["cells"]
     table = await client.get(f"/v1/usage?{query}&format=csv")
     assert table.content_type == "text/csv"
-    assert table.headers["Content-Disposition"] == 'attachment; filename="usage.csv"'
+    assert (
+        table.headers["Content-Disposition"]
+        == 'attachment; filename="products-by-product_version-month-from-2026-07-01.csv"'
+    )
     lines = list(csv.DictReader(io.StringIO(await table.text())))
-    assert lines == [{name: "" if value is None else str(value) for name, value in cell.items()} for cell in cells]
+    told = [{name: "" if value is None else str(value) for name, value in cell.items()} for cell in cells]
+    assert [{name: value for name, value in line.items() if name != "complete"} for line in lines] == told
     packed = await client.get(f"/v1/usage?{query}&format=parquet")
     (tmp_path / "usage.parquet").write_bytes(await packed.read())
     names = list(cells[0])
@@ -131,9 +136,18 @@ async def test_csv_and_parquet_hold_what_json_holds(client: TestClient, four_mon
     assert [dict(zip(names, (str(row[0]), *row[1:]), strict=True)) for row in rows] == cells
 
 
-async def test_value_that_a_spreadsheet_would_run_is_only_text(library: Library) -> None:
-    from collector.reports.formats import written
+async def test_files_say_which_periods_lack_days(library: Library, four_months: Engine, tmp_path: Path) -> None:
+    question = read_question({"by": "product_version", "grain": "month", "from": "2026-08-01"})
+    answer = library.usage(question) | {"incomplete": ["2026-09-01"]}
+    lines = csv.DictReader(io.StringIO(written(answer, "csv", library.released).decode()))
+    said = {("2026-08-01", "true"), ("2026-09-01", "false")}
+    assert {(line["period"], line["complete"]) for line in lines} == said
+    (tmp_path / "usage.parquet").write_bytes(written(answer, "parquet", library.released))
+    rows = four_months.rows(f"SELECT DISTINCT period, complete FROM file('{tmp_path}/usage.parquet', Parquet)")
+    assert {(str(period), str(whole).lower()) for period, whole in rows} == said
 
+
+async def test_value_that_a_spreadsheet_would_run_is_only_text(library: Library) -> None:
     answer = library.usage(read_question({"by": "product_version", "grain": "month"}))
     answer["cells"][0]["product_version"] = "=1+1"
     assert b",'=1+1," in written(answer, "csv", library.released)
@@ -168,7 +182,9 @@ async def test_absent_suppressed_and_unknown_are_the_same_answer(client: TestCli
     for product in ("no-such-product", "ghost", "nginx"):
         response = await client.get(f"/v1/usage?product={product}{by}")
         headers = {name: value for name, value in response.headers.items() if name not in {"Etag", "Date"}}
-        seen.add((response.status, await response.read(), tuple(sorted(headers.items()))))
+        # A file is named by what was asked, and that is all that differs.
+        told = [(name, value.replace(product, "PRODUCT")) for name, value in sorted(headers.items())]
+        seen.add((response.status, await response.read(), tuple(told)))
     assert len(seen) == 1
 
 

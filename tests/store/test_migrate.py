@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
 
 from collector.store.engine import Engine
 from collector.store.migrate import NewerDatabaseError, migrate, migrations
+from tests.publish.interrupted import KilledError, dying
 from tests.sample_days import DAY
 
 
@@ -31,6 +33,42 @@ def test_step_that_was_killed_half_way_is_finished(open_engine: Callable[[], Eng
     assert migrate(engine, DAY) == migrations()
     assert tables(engine) == complete
     engine.close()
+
+
+def test_cells_of_before_are_in_their_new_order_wherever_the_change_was_killed(
+    open_engine: Callable[[], Engine],
+) -> None:
+    engine = open_engine()
+    changes = len(next(step for step in migrations() if step.version == 4).statements)
+    cells = [(grain, DAY, "boots", "wordpress", 70) for grain in ("day", "so_far_06", "so_far_12")]
+    for killed_after in range(5, 5 + changes + 1):
+        at_version_3(engine)
+        for cell in cells:
+            engine.insert("public.cells", ["grain", "period", "measure", "product", "value"], [cell])
+        with contextlib.suppress(KilledError):
+            migrate(dying(engine, killed_after), DAY)
+        migrate(engine, DAY)
+        found = engine.rows("SELECT grain, period, measure, product, value FROM public.cells FINAL ORDER BY grain")
+        assert found == cells
+        tables = engine.rows("SELECT name, sorting_key FROM system.tables WHERE database = 'public' AND name LIKE 'c%'")
+        ((name, key),) = tables
+        assert name == "cells"
+        assert key.startswith("measure, breakdown, grain, product, period")
+    engine.close()
+
+
+def at_version_3(engine: Engine) -> None:
+    for database in ("private", "public"):
+        engine.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+        engine.command(f"CREATE DATABASE {database}")
+    for step in migrations()[:3]:
+        for statement in step.statements:
+            engine.command(statement)
+    engine.command(
+        "CREATE TABLE private.migrations (version UInt32, name String, applied_on Date) "
+        "ENGINE = MergeTree ORDER BY version"
+    )
+    engine.insert("private.migrations", ["version", "name", "applied_on"], [[n, "", DAY] for n in (1, 2, 3)])
 
 
 def test_newer_database_is_refused(engine: Engine) -> None:

@@ -24,7 +24,7 @@ from collector.reports.access.audit import Line, plain
 from collector.reports.access.forms import session_cookie
 from collector.reports.access.identity import IDENTITY, Identity
 from collector.reports.access.ledger import LedgerError
-from collector.reports.access.refusals import is_api, refusal
+from collector.reports.access.refusals import WRONG_TOKEN, is_api, refusal
 from collector.reports.access.secret import digest, holds_token
 from collector.reports.access.site import Site, local_path
 
@@ -49,7 +49,10 @@ ADMINS_ONLY = ("/admin", "/v1/admin")
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _BEARER = re.compile(r"bearer +([!-~]{1,200})", re.IGNORECASE)
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+\\/=-]{0,127}")
-_NOT_OURS = "this was not sent by a page of this site, which the Origin header would say"
+_NOT_OURS = (
+    "a form is taken from this site's own pages alone: a browser says so in the Origin header, which is missing or"
+    " another site's here; a program sends its token instead, as the header `Authorization: Bearer TOKEN`"
+)
 _NO_TOKEN = "(held a token)"  # noqa: S105 - what stands in its place
 
 
@@ -179,7 +182,7 @@ class Gate:
         """To a person's browser the sign-in page, which leads back; to everything else the way to a token."""
         is_page = request.method in {"GET", "HEAD"} and not is_api(request) and "Authorization" not in request.headers
         if not is_page:
-            return refusal(request, self._render, 401)
+            return refusal(request, self._render, 401, WRONG_TOKEN if "Authorization" in request.headers else None)
         back = local_path(request.raw_path)
         location = "/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}"
         return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})

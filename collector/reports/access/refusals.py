@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collector.reports.access.rendering import Render
 
 MAKE_A_TOKEN = "an administrator makes tokens with `collector token create NAME`"  # noqa: S105 - advice
+WRONG_TOKEN = f"this token is not known, expired or revoked; {MAKE_A_TOKEN}"
 _TEXTS = {
     400: "this request cannot be read",
     401: f"sign in, or send the header `Authorization: Bearer TOKEN`; {MAKE_A_TOKEN}",

@@ -148,7 +148,7 @@ class Figure:
         """Its specification for Vega-Lite."""
         match self.chart.shape:
             case "lines":
-                return line_chart(self.series, self.answer["periods"], self.grain, look)
+                return line_chart(self.series, self.answer["periods"], self.grain, look, self.answer["incomplete"])
             case "bars":
                 return bar_chart(self.bars, look)
             case "heat":
@@ -160,9 +160,10 @@ class Figure:
         """The lines below the title of a picture that leaves its page."""
         made_up = "MADE-UP DATA: " if self.answer["simulated"] else ""
         drawn = {"lines": "Bands", "bars": "Whiskers and ±", "heat": "±"}[self.chart.shape]
+        hollow = " A hollow point lacks days or reports." if drawn == "Bands" and self.answer["incomplete"] else ""
         return (
             f"{made_up}{self.when}, by {self.grain}",
-            f"{drawn} are 95 % errors. Counts are {self.answer['means']}.",
+            f"{drawn} are 95 % errors.{hollow} Counts are {self.answer['means']}.",
         )
 
     def _line_facts(self) -> str:

@@ -1,4 +1,7 @@
-"""Lines over time with their errors: a band, and a whisker where a point stands alone. Pure."""
+"""Lines over time with their errors: a band, and a whisker where a point stands alone. Pure.
+
+A period that lacks days or reports is a hollow point that no line leads to: it must not look like a fall.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collector.reports.charts.look import FITS, Look, Spec, spec
 from collector.reports.charts.theme import DASHES, REST_DASH, Theme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from collector.reports.charts.series import Series
 
@@ -22,10 +25,13 @@ _MOST_LEGEND_COLUMNS = 9
 _DATES = {"day": "%b %-d", "week": "%b %-d", "month": "%b %Y", "quarter": "%b %Y", "year": "%Y"}
 # From so many days on a date needs its year.
 _LONG_DAYS = 330
+_MEASURED = ("y", "low", "high", "lacking")
 _MOST_TICKS = {"wide": 9, "medium": 7, "half": 5, "narrow": 3}
 
 
-def line_chart(series: Sequence[Series], periods: Sequence[str], grain: str, look: Look) -> Spec:
+def line_chart(
+    series: Sequence[Series], periods: Sequence[str], grain: str, look: Look, incomplete: Collection[str] = ()
+) -> Spec:
     """The specification.
 
     Args:
@@ -33,9 +39,10 @@ def line_chart(series: Sequence[Series], periods: Sequence[str], grain: str, loo
         periods: first days of all periods shown; a line has a gap where it has no value.
         grain: of the periods.
         look: how it is to look.
+        incomplete: those of the periods that lack days or reports.
     """
     are_shares = any(one.shares for one in series)
-    rows = [row for one in series for row in _rows(one, periods, are_shares=are_shares)]
+    rows = [row for one in series for row in _rows(one, periods, incomplete, are_shares=are_shares)]
     names = [one.name for one in series]
     colours, dashes = _strokes(series, look.colours)
     legend = None if len(series) == 1 else _legend(look, names)
@@ -71,23 +78,36 @@ def line_chart(series: Sequence[Series], periods: Sequence[str], grain: str, loo
         "mark": {"type": "point", "filled": True, "size": 26, "opacity": 1},
         "encoding": shared | {"y": y},
     }
-    layers = [band, line, whisker, dots]
+    hollow = {
+        "mark": {"type": "point", "filled": False, "size": 34, "strokeWidth": 1.6, "opacity": 1},
+        "encoding": shared | {"y": y | {"field": "lacking"}},
+    }
+    layers = [band, line, whisker, dots, *([hollow] if any(row["lacking"] is not None for row in rows) else [])]
     return spec(look, rows, {"layer": layers, "width": look.width, "height": _HEIGHT, "autosize": FITS})
 
 
-def _rows(one: Series, periods: Sequence[str], *, are_shares: bool) -> list[dict[str, Any]]:
-    """A row for each period; `alone` is a point without a neighbour, of which no line and no band would be seen."""
+def _rows(
+    one: Series, periods: Sequence[str], incomplete: Collection[str], *, are_shares: bool
+) -> list[dict[str, Any]]:
+    """A row for each period; `alone` is a point without a neighbour, of which no line and no band would be seen.
+
+    `lacking` is the value of an incomplete period, `y` that of any other.
+    """
     shares = {period: (of.share, of.error) for period, of in one.shares.items()}
     counts = {period: (float(of.value), float(of.error)) for period, of in one.counts.items()}
     points = shares if are_shares else counts
+    drawn = points.keys() - set(incomplete)
     rows: list[dict[str, Any]] = []
     for n, period in enumerate(periods):
-        row: dict[str, Any] = {"period": period, "series": one.name, "y": None, "low": None, "high": None}
+        row: dict[str, Any] = {"period": period, "series": one.name, **dict.fromkeys(_MEASURED)}
         if period in points:
             value, error = points[period]
-            beside = {*periods[max(0, n - 1) : n], *periods[n + 1 : n + 2]}
-            row |= {"y": value, "low": max(0, value - error), "high": value + error}
-            row["alone"] = not beside & points.keys()
+            if period in incomplete:
+                row["lacking"] = value
+            else:
+                beside = {*periods[max(0, n - 1) : n], *periods[n + 1 : n + 2]}
+                row |= {"y": value, "low": max(0, value - error), "high": value + error}
+                row["alone"] = not beside & drawn
         rows.append(row)
     return rows
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from collector.reports.charts.words import period_name, periods, with_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 SORTS = ("product", "value", "change")
 _MOVERS = 5
@@ -40,11 +40,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Sparkline:
-    """The course of a total, as points of an SVG; a gap where a period is not shown."""
+    """The course of a total, as points of an SVG; a gap where a period is not shown, hollow where it is incomplete."""
 
     lines: tuple[str, ...]
     bands: tuple[str, ...]
     dots: tuple[tuple[float, float], ...]
+    hollow: tuple[tuple[float, float], ...]
     words: str
     width: int = _WIDTH
     height: int = _HEIGHT
@@ -148,7 +149,9 @@ def change(now: tuple[int, int] | None, before: tuple[int, int] | None) -> Chang
     return Change(difference, math.ceil(math.hypot(now[1], before[1])), difference / before[0])
 
 
-def sparkline(starts: Sequence[str], course: Mapping[str, tuple[int, int]], grain: str) -> Sparkline | None:
+def sparkline(
+    starts: Sequence[str], course: Mapping[str, tuple[int, int]], grain: str, incomplete: Collection[str] = ()
+) -> Sparkline | None:
     """The course of a total, from zero up to its largest value; None where there is nothing to show."""
     if not course or len(starts) < 2:  # noqa: PLR2004 - a line has two ends
         return None
@@ -160,8 +163,9 @@ def sparkline(starts: Sequence[str], course: Mapping[str, tuple[int, int]], grai
 
     runs: list[list[tuple[float, int, int]]] = [[]]
     for n, start in enumerate(starts):
-        if start in course:
-            runs[-1].append((round(_PAD + n * step, 1), *course[start]))
+        x = round(_PAD + n * step, 1)
+        if start in course and start not in incomplete:
+            runs[-1].append((x, *course[start]))
         elif runs[-1]:
             runs.append([])
     runs = [run for run in runs if run]
@@ -173,12 +177,18 @@ def sparkline(starts: Sequence[str], course: Mapping[str, tuple[int, int]], grai
         for run in runs
         if len(run) > 1
     ]
-    last_x, last_value, _ = runs[-1][-1]
-    dots = [(run[0][0], y(run[0][1])) for run in runs[:-1] if len(run) == 1] + [(last_x, y(last_value))]
+    dots = [(run[0][0], y(run[0][1])) for run in runs[:-1] if len(run) == 1]
+    dots += [(run[-1][0], y(run[-1][1])) for run in runs[-1:]]
+    hollow = [
+        (round(_PAD + n * step, 1), y(course[start][0]))
+        for n, start in enumerate(starts)
+        if start in course and start in incomplete
+    ]
     shown = [start for start in starts if start in course]
+    shown = [start for start in shown if start not in incomplete] or shown
     first, last = course[shown[0]], course[shown[-1]]
     said = f"{periods(grain, len(shown))}, from {with_error(*first)} to {with_error(*last)}"
-    return Sparkline(tuple(lines), tuple(bands), tuple(dots), said)
+    return Sparkline(tuple(lines), tuple(bands), tuple(dots), tuple(hollow), said)
 
 
 def _row(name: str, title: str, of: Totals | None) -> Row:
@@ -194,5 +204,5 @@ def _row(name: str, title: str, of: Totals | None) -> Row:
         now[0] if now else None,
         now[1] if now else None,
         None if of and of.incomplete & {latest, before} else change(now, course.get(before)),
-        sparkline(of.periods, course, of.grain) if of else None,
+        sparkline(of.periods, course, of.grain, of.incomplete) if of else None,
     )

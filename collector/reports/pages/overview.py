@@ -8,9 +8,9 @@ from collector.reports.charts.words import period_name
 from collector.reports.pages import courses
 from collector.reports.pages.frame import content
 from collector.reports.pages.links import link, product_path
-from collector.reports.pages.remembered import remembering
 from collector.reports.products import measures_of
 from collector.reports.question import Question, UsageError
+from collector.reports.remembered import remembering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ from collector.reports.charts.drawing import MEDIA_TYPES, Form, draw
 from collector.reports.charts.figures import CHARTS, Chart, figure
 from collector.reports.charts.look import WIDTHS, Look
 from collector.reports.charts.theme import THEMES
-from collector.reports.pages.remembered import remembering
 from collector.reports.question import UsageError, read_question
+from collector.reports.remembered import remembering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

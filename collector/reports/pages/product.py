@@ -13,7 +13,7 @@ from collector.reports.pages import links
 from collector.reports.pages.asked import complete, presets
 from collector.reports.pages.courses import Change, change
 from collector.reports.pages.frame import content
-from collector.reports.pages.remembered import remembering
+from collector.reports.remembered import remembering
 from collector.reports.usage import ABSENT, WINDOW
 from collector.reports.windows import MONTHS
 

@@ -100,7 +100,8 @@ def test_many_commands_at_once_beside_a_serve_that_is_asked(server: Server) -> N
 
 def test_values_are_hidden_by_command(server: Server) -> None:
     value = ["--product", "wordpress", "--field", "product_version", "--value", "6.4-jane"]
-    assert run(server, "hide", "add", *value, "--reason", "a name").stdout == "hidden\n"
+    first = run(server, "hide", "add", *value, "--reason", "a name")
+    assert (first.stdout, first.stderr) == ("hidden\n", "")
     assert run(server, "hide", "add", *value).stdout == "was hidden before\n"
     (one,) = json.loads(run(server, "hide", "list", "--format", "json").stdout)["hidden"]
     assert (one["value"], one["reason"], one["hidden_on"]) == ("6.4-jane", "a name", str(TODAY))
@@ -108,6 +109,8 @@ def test_values_are_hidden_by_command(server: Server) -> None:
     assert run(server, "hide", "remove", *value).stdout == "shown again\n"
     assert run(server, "hide", "remove", *value, check=False).returncode == 2
     assert "nothing is hidden" in run(server, "hide", "list").stdout
+    misspelt = run(server, "hide", "add", "--product", "wordpres", *value[2:])
+    assert (misspelt.stdout, "did you mean wordpress?" in misspelt.stderr) == ("hidden\n", True)
     bad = run(server, "hide", "add", *value[:-1], "a\x1b[31m", check=False)
     assert (bad.returncode, "\x1b" in bad.stderr) == (2, False)
 

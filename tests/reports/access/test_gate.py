@@ -60,6 +60,7 @@ async def test_what_is_no_token_opens_nothing(dashboard: Dashboard) -> None:
         # A cookie beside it changes nothing: who sends a token is judged by it alone.
         answer = await dashboard.ask("/v1/usage", Authorization=given, Cookie=cookie)
         assert answer.status == 401, given
+        assert "this token is not known, expired or revoked" in answer.body, given
     both = await dashboard.ask("/v1/usage", Authorization=[f"Bearer {token}", f"Bearer {token}"])
     assert both.status in {400, 401}
     assert (await dashboard.ask(f"/v1/usage?access_token={token}")).status == 401

@@ -58,8 +58,8 @@ def library_on(
     return Library(Released(engine), rules_of(configuration), lambda: held, is_hidden, simulated)
 
 
-def routes_on(library: Library, configuration: Configuration, now: Callable[[], dt.datetime]) -> list[web.RouteDef]:
-    """API and pages."""
+def api_and_pages(library: Library, configuration: Configuration, now: Callable[[], dt.datetime]) -> tuple[Api, Pages]:
+    """Both, keeping nothing yet."""
     api = Api(library, library.released.state)
     pages = Pages(
         api,
@@ -69,6 +69,12 @@ def routes_on(library: Library, configuration: Configuration, now: Callable[[], 
         visitor=visitor,
         clock=now,
     )
+    return api, pages
+
+
+def routes_on(library: Library, configuration: Configuration, now: Callable[[], dt.datetime]) -> list[web.RouteDef]:
+    """API and pages."""
+    api, pages = api_and_pages(library, configuration, now)
     return [*api.routes(), *pages.routes()]
 
 

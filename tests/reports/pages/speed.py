@@ -1,12 +1,15 @@
 """How long pages take: `python -m tests.reports.pages.speed [PRODUCTS] [DAYS]`; prints milliseconds, asserts nothing.
 
 New: the first time that a page is asked for, with a warm process. Kept: asked for again. No browser, no drawing.
+Under load: after a release, when a running collector has made ready what people look at first, and once more when
+what they look at besides is kept too; and at its worst, with nothing made ready.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import logging
 import random
 import statistics
@@ -19,11 +22,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from collector.configuration import read_configuration
+from collector.reports.pages.site import Pages
 from collector.settings import Settings
 from collector.store.engine import open_embedded
 from collector.store.migrate import migrate
+from schemas.catalogue import Catalogue
 from tests.reports.pages.generated_store import LAST, fill
-from tests.reports.pages.running import library_on, routes_on
+from tests.reports.pages.running import api_and_pages, library_on
 
 PAGES = {
     "overview": "/?q={n}",
@@ -62,7 +67,8 @@ async def measure(client: TestClient) -> None:
 async def under_load(client: TestClient, products: int) -> None:
     """Readers come at a steady pace, whether or not the ones before are done; few products are looked at by most."""
     dice = random.Random(7)
-    kinds = {**PAGES, "API": "/v1/usage?product=product-{n}&by=product_version&grain=week&from=2026-01-05"}
+    kinds = {**PAGES, "overview": "/", "overview by day": "/?grain=day"}
+    kinds |= {"API": "/v1/usage?product=product-{n}&by=product_version&grain=week&from=2026-01-05"}
     kinds |= {"API, all products": "/v1/products"}
     took: dict[str, list[float]] = {kind: [] for kind in kinds}
 
@@ -94,17 +100,33 @@ async def main() -> None:
         fill(engine, [f"product-{n}" for n in range(products)], length_days=days)
         ((cells, parts),) = engine.rows("SELECT count(), uniq(_part) FROM public.cells")
         sys.stdout.write(f"{products} products, {days} days: {cells:,} cells in {parts} parts\n")
-        app = web.Application()
-        app.add_routes(routes_on(library_on(engine, configuration), configuration, lambda: dt.datetime.now(dt.UTC)))
+        one = configuration.catalogue.products["wordpress"]
+        catalogue = Catalogue(products={f"product-{n}": one for n in range(products)})
+
+        def served() -> tuple[Pages, TestClient]:
+            library = library_on(engine, configuration, catalogue=catalogue)
+            api, pages = api_and_pages(library, configuration, lambda: dt.datetime.now(dt.UTC))
+            app = web.Application()
+            app.add_routes([*api.routes(), *pages.routes()])
+            return pages, TestClient(TestServer(app))
+
         logging.disable()
-        async with TestClient(TestServer(app)) as client:
+        gc.collect()
+        gc.freeze()  # as the storekeeper does
+        _, client = served()
+        async with client:
             await measure(client)
-        app = web.Application()
-        app.add_routes(routes_on(library_on(engine, configuration), configuration, lambda: dt.datetime.now(dt.UTC)))
-        async with TestClient(TestServer(app)) as client:
-            sys.stdout.write("nothing kept at the start: ")
+        pages, client = served()
+        async with client:
+            started = time.perf_counter()
+            await asyncio.to_thread(pages.make_ready, lambda: False)
+            sys.stdout.write(f"made ready in {time.perf_counter() - started:.0f} s; after it: ")
             await under_load(client, products)
             sys.stdout.write("then: ")
+            await under_load(client, products)
+        _, client = served()
+        async with client:
+            sys.stdout.write("nothing kept at the start: ")
             await under_load(client, products)
         engine.close()
 

@@ -175,6 +175,11 @@ def test_pages_are_made_ready_once_and_anew_after_a_release(one_day: Engine, con
             asked += 1
             return super().cells(*arguments, **named)
 
+        def tables(self, *arguments: object, **named: object) -> dict[tuple[str, ...], list[Cell]]:
+            nonlocal asked
+            asked += 1
+            return super().tables(*arguments, **named)
+
     library = replace(library, released=Counting(one_day))
     pages = Pages(Api(library, lambda: state[0]), library, lambda: state[0], lambda: "")
     pages.make_ready(lambda: False)

@@ -113,6 +113,22 @@ def test_value_that_is_not_known_is_not_drawn_as_zero() -> None:
     assert [row.get("alone") for row in rows] == [True, None, True], "a whisker where no band would be seen"
 
 
+def test_incomplete_period_is_a_hollow_point_without_a_line_to_it() -> None:
+    found = series.total(answer([cell(week, 100) for week in WEEKS], periods=list(WEEKS)), "WordPress")
+    spec = line_chart(found, WEEKS, "week", Look(), incomplete=[WEEKS[2]])
+    rows = spec["data"]["values"]
+    assert [(row["y"], row["high"], row["lacking"]) for row in rows] == [
+        (100, 110, None),
+        (100, 110, None),
+        (None, None, 100),
+    ]
+    assert [row.get("alone") for row in rows] == [False, False, None]
+    (hollow,) = [layer for layer in spec["layer"] if layer["encoding"]["y"]["field"] == "lacking"]
+    assert hollow["mark"]["filled"] is False
+    whole = line_chart(found, WEEKS, "week", Look())
+    assert all(layer["encoding"]["y"]["field"] != "lacking" for layer in whole["layer"])
+
+
 def test_every_line_has_its_band_and_every_bar_its_whisker() -> None:
     found = series.lines(answer(versions(*[(week, "1.0", 100) for week in WEEKS])), TOTALS, "product_version")
     spec = line_chart(found, WEEKS, "week", Look())

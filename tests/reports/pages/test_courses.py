@@ -84,6 +84,16 @@ def test_sparkline_begins_at_zero_and_has_a_gap_where_nothing_is_shown() -> None
     assert courses.sparkline(PERIODS, {}, "week") is None
 
 
+def test_sparkline_does_not_fall_to_a_period_that_lacks_days() -> None:
+    course = {PERIODS[0]: (80, 10), PERIODS[1]: (90, 10), PERIODS[2]: (20, 10)}
+    made = courses.sparkline(PERIODS, course, "week", frozenset({PERIODS[2]}))
+    assert made is not None
+    (line,) = made.lines
+    assert len(line.split()) == 2, "the line ends before it"
+    assert [x for x, _ in made.hollow] == [118.0]
+    assert "to 90" in made.words
+
+
 @pytest.mark.parametrize(
     ("through", "hour", "said"),
     [

@@ -15,9 +15,9 @@ from collector.configuration import Configuration
 from collector.reports.api import Api
 from collector.reports.library import Library
 from collector.reports.pages.frame import Visitor, environment
-from collector.reports.pages.remembered import remembering
 from collector.reports.pages.site import Pages
 from collector.reports.question import read_question
+from collector.reports.remembered import remembering
 from collector.reports.usage import ABSENT
 from schemas.catalogue import Catalogue
 from tests.reports.pages.conftest import NOW
@@ -203,7 +203,7 @@ async def test_quarter_that_lacks_a_month_has_no_number_and_no_leader(pages: Tes
     answer = await (await pages.get("/v1/usage?product=wordpress&grain=quarter&from=2026-04-01")).json()
     assert answer["cells"][0]["value"] is None
     assert re.search(r'<tr><th scope="row">Q2 2026, incomplete</th><td class="r"><span class="e">·</span>', text)
-    assert "Incomplete, since not all of its days or reports are in it: Q2 2026." in text
+    assert "Incomplete, since not all of its days or reports are in it, and a hollow point: Q2 2026." in text
     assert "nothing to compare with" in text
     assert "shown in 1 of 3 months" in text
     assert "A quarter is the sum of its months where each of them was released" in text
