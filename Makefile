@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-crash test-outage test-abuse test-memory test-attacks utility oracle lint bench schemas clean
+.PHONY: help setup run demo test test-crash test-outage test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -24,6 +24,13 @@ run: $(READY) ## take reports on http://127.0.0.1:8080, data in ./data
 
 demo: $(READY) ## a made-up fleet in ./demo-data, and its published counts
 	@BIN=$(BIN) sh deploy/demo.sh
+
+client: $(READY) ## the Python client as one file and as a wheel of its own, in ./dist
+	@mkdir -p dist
+	@$(BIN)/python client_sdk/python/build_pyz.py dist/telemetry-client.pyz
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist client_sdk/python > dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
+	@rm dist/build.log
+	@for wheel in dist/product_telemetry_client-*.whl; do printf '%s: %s bytes\n' "$$wheel" "$$(wc -c < "$$wheel")"; done
 
 lint: $(READY) ## ruff, mypy and the client's oldest Python
 	$(BIN)/ruff check .
@@ -67,4 +74,4 @@ schemas: $(READY) ## write the generated pages and schemas from the code
 	$(BIN)/python -m collector.privacy_page
 
 clean: ## remove .venv, demo data and caches
-	rm -rf $(VENV) demo-data demo-trends .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist demo-data demo-trends .pytest_cache .mypy_cache .ruff_cache .hypothesis

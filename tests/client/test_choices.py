@@ -11,6 +11,7 @@ import pytest
 
 import telemetry_client
 from telemetry_client import cli as command_line
+from telemetry_client import opening
 from telemetry_client.client import Client, open_client
 from telemetry_client.configuration import ADMINISTRATOR_FILE, IMAGE_FILE
 from telemetry_client.deadline import Deadline
@@ -51,7 +52,7 @@ def _send(client: Client) -> Result:
 def test_a_plain_off_stops_a_sender_with_a_state_directory_of_its_own(cli: Cli, collector: Collector) -> None:
     send = ("send", "--url", collector.url, *FACTS)
     cli("on")
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     assert "waits in the outbox" in cli(*send).stdout
     assert cli("off", has_own_state=False).returncode == 0
     assert "telemetry-client/consent says off" in cli(*send).stdout
@@ -124,9 +125,7 @@ def test_an_off_stops_a_sender_whose_environment_has_no_home(
 def test_the_api_hears_a_plain_off_too(tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     place = tmp_path / DEFAULT
-    monkeypatch.setattr(
-        telemetry_client, "this_machine", lambda: Machine(str(tmp_path), {"HOME": str(tmp_path / "home")})
-    )
+    monkeypatch.setattr(opening, "this_machine", lambda _root: Machine(str(tmp_path), {"HOME": str(tmp_path / "home")}))
     State(str(tmp_path / "own")).choose(is_on=True, now=1)
     facts = {"product": "wordpress", "product_version": "6.4.2-0", "url": collector.url}
     assert telemetry_client.report_boot(**facts, state_dir=tmp_path / "own").is_accepted
@@ -140,7 +139,7 @@ def test_off_deletes_what_waits_in_the_default_place_too(
 ) -> None:
     for state_dir in ("", str(tmp_path / "own")):
         person(state_dir).choose(is_on=True)
-        collector.answer(503)
+        collector.answer(503, {"Retry-After": "0"})
         assert _send(person(state_dir)).fate is Fate.WAITING
     assert person(str(tmp_path / "own")).choose(is_on=False).forgotten == 2
     assert person().outbox.names() == person(str(tmp_path / "own")).outbox.names() == []
@@ -170,7 +169,7 @@ def test_on_says_why_still_nothing_is_sent_where_the_off_is_not_the_users_to_lif
     cli: Cli, person: Callable[..., Client], root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     person(is_root=True).choose(is_on=False)
-    monkeypatch.setattr(command_line, "this_machine", lambda _root: person().machine)
+    monkeypatch.setattr(opening, "this_machine", lambda _root: person().machine)
     assert command_line.run(["on", "--state-dir", str(cli.state)]) == 0
     assert f"still nothing is sent: {root}/var/lib/telemetry-client/consent says off" in capsys.readouterr().out
 
@@ -180,7 +179,7 @@ def test_what_waited_when_off_was_said_is_not_sent_after_on(
 ) -> None:
     own = str(tmp_path / "own")
     person(own).choose(is_on=True)
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     assert _send(person(own)).fate is Fate.WAITING
     person(seconds=10).choose(is_on=False)
     person(own, seconds=20).choose(is_on=True)
@@ -228,7 +227,7 @@ def test_root_of_an_image_is_bound_by_the_machine_that_looks_at_it(
     (host / "etc/telemetry-client").mkdir(parents=True)
     place(IMAGE_FILE, f"telemetry = on\nurl = {collector.url}\n")
     image = Machine(str(root), {"HOME": str(tmp_path / "home")}, host=str(host))
-    monkeypatch.setattr(command_line, "this_machine", lambda _root: image)
+    monkeypatch.setattr(opening, "this_machine", lambda _root: image)
     arguments = ["send", "--root", str(root), "--state-dir", str(cli.state), *FACTS]
 
     assert command_line.run(arguments) == 0

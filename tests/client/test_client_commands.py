@@ -70,6 +70,8 @@ def test_show_says_what_is_missing_and_what_is_left_out(cli: Cli, place: Place) 
     place("/etc/os-release", "ID='Not Permitted'\n")
     text = cli("show").stdout
     assert "product          missing, and needed" in text
+    allowed = cli("show", "--url", "http://127.0.0.1:9", env={"TELEMETRY": "on"}).stdout
+    assert "Would be sent  no: unknown or not in its format: product, product_version\n" in allowed
     assert "bytes (incomplete, would not be sent; report_id" in text
     assert "exactly" not in text
     assert "bytes (exactly; report_id" in cli("show", *FACTS).stdout
@@ -96,7 +98,7 @@ def test_a_key_comes_from_stdin_or_environment_and_is_in_no_file_and_no_output(
     way: str, cli: Cli, collector: Collector, tmp_path: Path
 ) -> None:
     cli("on")
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     facts = ["--url", collector.url, "--product", "installbuilder", "--product-version", "23.1.0"]
     if way == "stdin":
         done = cli("send", *facts, "--license-key-stdin", stdin=KEY)
@@ -142,6 +144,9 @@ def test_no_command_is_wrong_usage_and_help_teaches() -> None:
         "examples:",
         "telemetry-client show",
         "telemetry-client off",
+        "telemetry-client log",
+        "telemetry-client seal",
+        "--background",
         "--dry-run",
         "--license-key-stdin",
     ):
@@ -162,6 +167,8 @@ def test_a_timeout_that_is_none_is_named_in_words(seconds: str, cli: Cli) -> Non
         (("off", "--url=http://127.0.0.1:9"), "`off` takes no --url: the choice is"),
         (("status", *FACTS, "--language", KEY), "`status` takes no --product-version and no --language\n"),
         (("on", "--dry-run"), "`on` takes no --dry-run"),
+        (("log", "--url", "http://127.0.0.1:9"), "`log` takes no --url\n"),
+        (("seal", "--format", "json", *FACTS), "`seal` takes no --format and no --product and no --product-version\n"),
     ],
 )
 def test_an_option_of_another_command_is_named_without_a_word_on_keys(
@@ -210,7 +217,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert _told("--version") == f"telemetry-client {stated}\n"
 
 
-@pytest.mark.parametrize("command", ["show", "send", "status", "on", "off"])
+@pytest.mark.parametrize("command", ["show", "send", "status", "log", "on", "off", "seal"])
 def test_each_command_says_what_it_does_and_offers_only_what_it_heeds(command: str) -> None:
     text = _told(command, "--help")
     assert re.search(r"\n\n[A-Z][^\n]+\.\n\noptions|\n\n[A-Z][^\n]+\.\n\noptional arguments", text)
@@ -238,7 +245,7 @@ def test_a_dry_run_is_validated_and_nothing_is_kept(cli: Cli, collector: Collect
     told = json.loads(done.stdout)
     assert (done.returncode, told["outcome"]) == (1, "refused")
     assert "unknown_product, product" in told["message"]
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     assert cli(*send).returncode == 0
     assert [received.path for received in collector.received] == ["/v1/reports/image-boot/1?dry_run=1"] * 3
     assert not (cli.state / "outbox").exists()
@@ -262,7 +269,7 @@ def test_a_dry_run_that_is_opted_out_or_finds_no_collector_fails_no_build(cli: C
 def test_status_says_what_becomes_of_waiting_reports_when_it_is_off(cli: Cli, collector: Collector) -> None:
     cli("on")
     for _ in range(2):
-        collector.answer(503)
+        collector.answer(503, {"Retry-After": "0"})
         cli("send", "--url", collector.url, *FACTS)
     assert "deleted" not in cli("status").stdout
     off = {"DO_NOT_TRACK": "1"}
@@ -421,8 +428,10 @@ def test_readme_names_every_environment_variable_command_and_limit() -> None:
         "XDG_STATE_HOME",
     }
     assert {name for name in named if name not in text} == set()
-    for command in ("show", "send", "status", "on", "off"):
+    for command in ("show", "send", "status", "log", "on", "off", "seal"):
         assert f"`telemetry-client {command}" in text
+    for file in ("consent", "notice", "stopped", "sealed", "last-boot", "today", "not-before", "sent"):
+        assert f"| `{file}` |" in text
 
 
 def _required(tool: str, found: object) -> None:
@@ -452,7 +461,7 @@ def test_the_client_runs_under_a_real_python_3_8(cli: Cli, collector: Collector)
     _required("python3.8", python)
     cli.python = python
     assert cli("on").returncode == 0
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     done = cli("send", "--url", collector.url, *FACTS)
     assert "waits in the outbox" in done.stdout, done.stderr
     done = cli("send", "--url", collector.url, *FACTS)

@@ -14,9 +14,10 @@ from telemetry_client.client import Client, open_client
 from telemetry_client.deadline import Deadline
 from telemetry_client.facts import Given
 from telemetry_client.outbox import MAX_AGE_SECONDS, MAX_REPORTS
+from telemetry_client.pause import MAX_WAIT_SECONDS
 from telemetry_client.permits import load_permits
 from telemetry_client.result import Fate, Result
-from telemetry_client.state import MAX_WAIT_SECONDS, State
+from telemetry_client.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +92,7 @@ def test_a_redirect_is_not_followed(status: int, at: OpenAt, collector: Collecto
 
 
 def test_a_retry_is_the_same_report_with_the_same_id(at: OpenAt, collector: Collector) -> None:
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     _send(at())
     result = _send(at(60))
     assert (result.fate, result.also_sent) == (Fate.ACCEPTED, 1)
@@ -103,17 +104,17 @@ def test_a_retry_is_the_same_report_with_the_same_id(at: OpenAt, collector: Coll
 
 def test_a_collector_that_is_down_again_is_not_asked_sixteen_times(at: OpenAt, collector: Collector) -> None:
     for _ in range(5):
-        collector.answer(503)
+        collector.answer(503, {"Retry-After": "0"})
         _send(at())
     collector.answer(202)
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     assert _send(at()).is_accepted
     assert collector.connections == 7
     assert len(at().outbox.names()) == 5
 
 
 def test_410_stops_this_version_for_good_and_forgets_what_waits(at: OpenAt, collector: Collector) -> None:
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     _send(at())
     collector.answer(410)
     assert _send(at()).fate is Fate.STOPPED
@@ -157,18 +158,19 @@ def test_a_clock_that_was_set_back_does_not_silence_the_client(at: OpenAt, colle
 
 
 def test_the_outbox_keeps_the_newest_sixteen(at: OpenAt, collector: Collector) -> None:
-    for second in range(MAX_REPORTS + 4):
-        collector.answer(503)
-        _send(at(second))
+    # Eight hours apart, because ten a day is another limit.
+    for number in range(MAX_REPORTS + 4):
+        collector.answer(503, {"Retry-After": "0"})
+        _send(at(number * 28800))
     names = at().outbox.names()
     assert len(names) == MAX_REPORTS
-    assert int(names[0].split("-")[0]) == int(NOW) + 4
+    assert int(names[0].split("-")[0]) == int(NOW) + 4 * 28800
 
 
 def test_reports_are_dropped_after_a_week(at: OpenAt, collector: Collector) -> None:
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     _send(at())
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     _send(at(MAX_AGE_SECONDS - 10))
     assert len(at().outbox.names()) == 2
     assert _send(at(MAX_AGE_SECONDS + 10)).also_sent == 1
@@ -218,7 +220,7 @@ def test_what_a_power_cut_left_behind_is_cleaned_up(at: OpenAt, collector: Colle
     assert collector.connections == 0
     outbox = tmp_path / "state" / "outbox"
     outbox.mkdir()
-    half = outbox / ".new-abc"
+    half = outbox / ".telemetry-abc"
     half.write_bytes(b"{")
     os.utime(half, (NOW, NOW))
     assert _send(at(10)).is_accepted
@@ -235,7 +237,7 @@ def test_an_unwritable_state_directory_does_not_keep_a_report_from_being_sent(
     for directory in (str(blocked), str(blocked / "below"), ""):
         client = open_client(machine(), load_permits(), State(directory), NOW, url=collector.url, answer=True)
         assert _send(client).is_accepted
-        collector.answer(503)
+        collector.answer(503, {"Retry-After": "0"})
         assert _send(client).fate is Fate.LOST
 
 

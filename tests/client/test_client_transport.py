@@ -101,6 +101,45 @@ def test_a_server_that_drips_a_byte_at_a_time(prefix: bytes, server: Callable[..
     assert _leftover_threads() == []
 
 
+@pytest.mark.parametrize("drips", [True, False])
+def test_a_server_that_never_ends_the_tls_handshake(drips: bool, server: Callable[..., str]) -> None:
+    gone = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"\x16\x03\x03\x40\x00")
+        try:
+            for _ in range(400):
+                connection.sendall(b"x" if drips else b"")
+                if not drips and connection.recv(1) == b"":
+                    raise ConnectionResetError
+                time.sleep(0.02)
+        except OSError:
+            gone.set()
+
+    answer, took = _post(server(drip).replace("http://127.0.0.1", "https://localhost"), 0.4)
+    assert (answer.trouble, answer.was_handed) == ("no answer in time", False)
+    assert took < 0.7
+    assert gone.wait(2)
+    time.sleep(0.05)
+    assert _leftover_threads() == []
+
+
+def test_the_sockets_of_an_exchange_are_closed(server: Callable[..., str]) -> None:
+    from pathlib import Path
+
+    def answer_with(connection: socket.socket) -> None:
+        _receive(connection)
+        connection.sendall(b"HTTP/1.1 202 A\r\nContent-Length: 2\r\n\r\n{}")
+
+    url = server(answer_with)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    answer, _ = _post(url)
+    assert (answer.status, answer.was_handed) == (202, True)
+    time.sleep(0.05)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
 def test_a_name_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
 

@@ -344,7 +344,7 @@ def test_on_then_send_then_off_then_send(cli: Cli, collector: Collector) -> None
 def test_off_deletes_what_waits_and_on_again_does_not_bring_it_back(cli: Cli, collector: Collector) -> None:
     send = ("send", "--url", collector.url, "--product", "wordpress", "--product-version", "6.4.2-0")
     cli("on")
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     assert "waits in the outbox" in cli(*send).stdout
     waiting = list((cli.state / "outbox").iterdir())
     assert len(waiting) == 1
@@ -362,7 +362,7 @@ def test_off_deletes_what_waits_and_on_again_does_not_bring_it_back(cli: Cli, co
 def test_an_opt_out_by_variable_also_empties_the_outbox(cli: Cli, collector: Collector) -> None:
     send = ("send", "--url", collector.url, "--product", "wordpress", "--product-version", "6.4.2-0")
     cli("on")
-    collector.answer(503)
+    collector.answer(503, {"Retry-After": "0"})
     cli(*send)
     cli(*send, env={"DO_NOT_TRACK": "1"})
     assert list((cli.state / "outbox").iterdir()) == []
@@ -404,7 +404,7 @@ def test_a_dry_run_leaves_the_notice_for_the_people_who_get_the_image(
     place(IMAGE_FILE, f"default = on\nurl = {collector.url}\n")
     facts = ("--product", "wordpress", "--product-version", "6.4.2-0")
     assert "valid" in cli("send", "--dry-run", *facts, env={"CI": "1"}).stdout
-    assert not cli.state.exists()
+    assert [file.name for file in cli.state.iterdir()] == ["sent"]
     assert "telemetry-client off" in cli("send", *facts).stderr
 
 

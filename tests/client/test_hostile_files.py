@@ -11,6 +11,7 @@ import pytest
 from telemetry_client.configuration import read_configuration
 from telemetry_client.machine import Machine
 from telemetry_client.outbox import Outbox
+from telemetry_client.pause import seconds_to_wait
 from telemetry_client.state import State, default_directories
 
 UNPRIVILEGED = 65534
@@ -53,7 +54,7 @@ def test_absurd_numbers_in_the_state_are_read_as_nothing(tmp_path: Path, digits:
     choice = state.choice()
     assert choice is not None
     assert choice.chosen_at == 0
-    assert state.seconds_to_wait("http://127.0.0.1", 0) == 0
+    assert seconds_to_wait(state, "http://127.0.0.1", 0) == 0
 
 
 def test_outbox_that_is_a_link_is_not_written_and_its_target_keeps_its_mode(tmp_path: Path) -> None:

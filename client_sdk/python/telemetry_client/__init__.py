@@ -4,25 +4,21 @@
     result = telemetry_client.report_boot(product="wordpress", product_version="6.4.2-0")
     print(result.message)
 
-Both functions obey consent, return within `seconds`, never raise, and return a `Result`. Standard library
-only, Python 3.8 and later.
+Both functions obey consent and the limits (one report per boot, ten a day), return within `seconds`, never raise,
+and return a `Result`. Standard library only, Python 3.8 and later.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from typing import List, Optional
 
 from telemetry_client.call import Call, Place
-from telemetry_client.client import open_client
 from telemetry_client.deadline import TOTAL_SECONDS, Deadline
 from telemetry_client.facts import Given
-from telemetry_client.machine import this_machine
-from telemetry_client.permits import INSTALLBUILDER, load_permits
+from telemetry_client.opening import open_here
+from telemetry_client.permits import INSTALLBUILDER
 from telemetry_client.result import Fate, Result
-from telemetry_client.state import State, state_directory
 from telemetry_client.version import __version__
 
 __all__ = ["Fate", "Result", "__version__", "report_boot", "report_run"]
@@ -44,7 +40,7 @@ def report_boot(
     config: Place = "",
     seconds: float = TOTAL_SECONDS,
 ) -> Result:
-    """Reports one boot of an image. What is left empty is detected or read from the configuration.
+    """Reports one boot of an image, once. What is left empty is detected or read from the configuration.
 
     config: the image's configuration file, where it is not /etc/telemetry-client/image.
     seconds: for everything together; longer than this the call does not take.
@@ -112,10 +108,5 @@ def _bounded(call: Call) -> Result:
 
 
 def _attempt(call: Call) -> Result:
-    machine = this_machine()
-    state = State(state_directory(machine, os.fspath(call.state_dir)))
-    image_file = os.fspath(call.config)
-    client = open_client(
-        machine, load_permits(), state, time.time(), url=call.url, image_file=image_file, answer=call.answer
-    )
+    client = open_here(state_dir=call.state_dir, url=call.url, image_file=call.config, answer=call.answer)
     return client.send(call.given, Deadline(max(0.1, call.seconds - _MARGIN_SECONDS)))

@@ -29,6 +29,10 @@ examples:
       never again; what waits to be sent is deleted
   telemetry-client send --dry-run --url http://127.0.0.1:8080 --format json
       let a collector check a report and store nothing
+  telemetry-client send --background
+      the same at a boot that waits for nothing; `telemetry-client log` shows what was sent
+  telemetry-client seal
+      the last step of an image's build: nothing is sent before the image boots
   printf '%s' "$KEY" | telemetry-client send --license-key-stdin \\
       --product installbuilder --product-version 23.1.0
       InstallBuilder's own report, with the licence key from standard input
@@ -49,7 +53,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all five commands."""
+    """The parser of all commands."""
     return _build()[0]
 
 
@@ -92,6 +96,11 @@ def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
         help="the collector checks the report and stores nothing; exit code 1 where it would refuse it",
     )
     send.add_argument(
+        "--background",
+        action="store_true",
+        help="return at once; a process of its own sends, and ends within the timeout plus one second",
+    )
+    send.add_argument(
         "--timeout",
         type=_seconds,
         default=TOTAL_SECONDS,
@@ -109,6 +118,13 @@ def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
         "--product", default="", metavar="NAME", help="whose reports: installbuilder never goes by an image's default"
     )
     commands.add_parser(
+        "log",
+        parents=[places, forms],
+        help="the last ten bodies that were handed to a connection",
+        description="Prints the last ten bodies that were handed to a connection, oldest first, each with the time, "
+        "the collector and its answer (0: none came). A licence key is asterisks in it.",
+    )
+    commands.add_parser(
         "on",
         parents=[places],
         help="allow reports from this user (root: from this machine)",
@@ -121,6 +137,13 @@ def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
         help="forbid them, and delete what waits to be sent",
         description="Forbids all reports of this user (root: of every user), whatever directory they keep "
         "their state in, and deletes what waits to be sent.",
+    )
+    commands.add_parser(
+        "seal",
+        parents=[places],
+        help="end an image's build: forget this machine, send nothing before the next boot",
+        description="The last step of an image's build: deletes what was remembered and a stored on, keeps a stored "
+        "off, and holds reports back until the image boots.",
     )
     return parser, dict(commands.choices)
 

@@ -47,6 +47,16 @@ class Choices:
         self.defaults = tuple(State(place) for place in _others(defaults, [used.directory]))
         self.machines = tuple(State(place) for place in _others(systems, [used.directory, *defaults]))
 
+    @property
+    def own(self) -> Tuple[State, ...]:
+        """The places that are this user's: the one in use, and the default ones."""
+        return tuple(place for place in (self.used, *self.defaults) if place.directory)
+
+    @property
+    def read(self) -> Tuple[State, ...]:
+        """Every place that a sender of this user looks into."""
+        return (*self.own, *self.machines)
+
     def stored(self) -> Tuple[Choice, ...]:
         """What is stored, the place in use first."""
         found = [self.used.choice()]
@@ -55,7 +65,7 @@ class Choices:
 
     def switch_off(self, now: float) -> Chosen:
         """Forbids it in every place of this user, and forgets what waits there."""
-        places = [place for place in (self.used, *self.defaults) if place.directory] or [self.used]
+        places = self.own or (self.used,)
         # First forget, then store: where storing fails, at least nothing old is left to be sent.
         forgotten = sum(Outbox(place.path("outbox")).clear() for place in places)
         stored: List[str] = []

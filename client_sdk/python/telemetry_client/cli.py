@@ -1,7 +1,8 @@
-"""The commands of `telemetry-client`: show, send, status, on, off.
+"""The commands of `telemetry-client`: show, send, status, log, on, off, seal.
 
-Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored everywhere,
-or a dry run's report would be refused; 2 wrong usage (arguments, a refused address, no product known).
+Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored everywhere, an
+image not be sealed, or a dry run's report would be refused; 2 wrong usage (arguments, a refused address, no product
+known).
 """
 
 from __future__ import annotations
@@ -9,24 +10,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
 from telemetry_client.arguments import build_parser, parse
-from telemetry_client.client import Client, open_client
 from telemetry_client.deadline import Deadline
 from telemetry_client.endpoint import Refused, parse_endpoint
 from telemetry_client.facts import Given
-from telemetry_client.machine import this_machine
-from telemetry_client.permits import load_permits
+from telemetry_client.opening import open_here
 from telemetry_client.presentation import describe_report, describe_status, report_lines, status_lines
-from telemetry_client.result import Fate
-from telemetry_client.state import State, state_directory
+from telemetry_client.result import Fate, Result
+from telemetry_client.sealing import seal
+from telemetry_client.sent import describe_sent, sent_lines
+from telemetry_client.text import stripped
 
 if TYPE_CHECKING:
     import argparse
 
-_MAX_KEY_CHARACTERS = 4096
+    from telemetry_client.client import Client, Ready
+
+_MAX_KEY_BYTES = 4096
 _NOT_STORED = """\
 Until it is stored, set TELEMETRY=off for whatever sends, or, as root, forbid it to every user:
   mkdir -p /etc/telemetry-client && echo 'telemetry = off' >> /etc/telemetry-client/config
@@ -36,33 +38,39 @@ Both are always obeyed."""
 def run(arguments: Optional[List[str]] = None) -> int:
     """Parses, runs one command and returns its exit code."""
     parsed = parse(arguments)
-    command = {"show": _show, "send": _send, "status": _status, "on": _on, "off": _off}[parsed.command]
-    machine = this_machine(parsed.root)
-    client = open_client(
-        machine,
-        load_permits(),
-        State(state_directory(machine, parsed.state_dir)),
-        time.time(),
-        url=getattr(parsed, "url", ""),
-        image_file=parsed.config,
+    client = open_here(
+        root=parsed.root, state_dir=parsed.state_dir, url=getattr(parsed, "url", ""), image_file=parsed.config
     )
-    return command(client, parsed)
+    return _COMMANDS[parsed.command](client, parsed)
 
 
 def _show(client: Client, parsed: argparse.Namespace) -> int:
-    report = client.compose(_given(client, parsed))
+    given = _given(client, parsed)
+    report = client.compose(given)
+    # Opted out, nothing is asked; and what is sealed or stopped is as quiet.
+    if client.decision(report.id).is_on and not client.is_sealed() and not client.state.is_stopped():
+        report = client.complete(given)
     told = describe_report(client, report, reveals_key=parsed.reveal_key)
     _print(parsed, told, report_lines(told))
     return 0
 
 
 def _send(client: Client, parsed: argparse.Namespace) -> int:
+    deadline = Deadline(parsed.timeout)
     if parsed.url:
         endpoint = parse_endpoint(parsed.url)
         if isinstance(endpoint, Refused):
             build_parser().error(f"--url: {endpoint.why}")
+    if parsed.dry_run and parsed.background:
+        build_parser().error("--dry-run waits for the answer, which --background does not")
     given = _given(client, parsed)
-    result = client.send(given, Deadline(parsed.timeout), dry_run=parsed.dry_run)
+    ready = client.prepare(given, dry_run=parsed.dry_run)
+    if isinstance(ready, Result):
+        result = ready
+    elif parsed.background and _is_left_behind(client, ready, parsed, deadline):
+        result = Result(Fate.BACKGROUND, "sending in the background; `telemetry-client log` shows what was sent")
+    else:
+        result = client.deliver(ready, deadline, dry_run=parsed.dry_run)
     told = {"outcome": result.fate.value, "message": result.message, "also_sent": result.also_sent}
     lines = [result.message]
     if result.also_sent:
@@ -72,6 +80,17 @@ def _send(client: Client, parsed: argparse.Namespace) -> int:
         return 2
     # Only a dry run may fail a build; at a boot a refused report is nobody's trouble but the vendor's.
     return 1 if parsed.dry_run and result.fate is Fate.REFUSED else 0
+
+
+def _is_left_behind(client: Client, ready: Ready, parsed: argparse.Namespace, deadline: Deadline) -> bool:
+    """Whether another process sends it; where there is no room for one, this one does."""
+    from telemetry_client.background import Task, leave_behind, start_detached  # noqa: PLC0415
+
+    if hasattr(os, "fork"):
+        return leave_behind(lambda: client.deliver_beside(ready, deadline), deadline.remaining())
+    return start_detached(
+        Task(ready.given, parsed.url, parsed.state_dir, parsed.config, parsed.root, deadline.remaining())
+    )
 
 
 def _status(client: Client, parsed: argparse.Namespace) -> int:
@@ -116,11 +135,30 @@ def _off(client: Client, _parsed: argparse.Namespace) -> int:
     return 1
 
 
+def _log(client: Client, parsed: argparse.Namespace) -> int:
+    told = describe_sent(client.state)
+    _print(parsed, told, sent_lines(told))
+    return 0
+
+
+def _seal(client: Client, _parsed: argparse.Namespace) -> int:
+    sealing = seal(client.choices, client.boot)
+    if sealing.sealed:
+        print(f"sealed, stored in {' and '.join(sealing.sealed)}; nothing is sent before the next boot")
+    elif not client.boot:
+        print("emptied; no boot is known here, so nothing holds reports back until the image is taken")
+    for path in sealing.offs:
+        print(f"an off stays: {path}")
+    for path in sealing.failed:
+        print(f"could not be removed or written: {path}", file=sys.stderr)
+    return 1 if sealing.failed else 0
+
+
 def _given(client: Client, parsed: argparse.Namespace) -> Given:
     """The facts of the command line, and the licence key from where it may come."""
     key, origin = client.machine.environ.get("TELEMETRY_LICENSE_KEY", ""), "environment TELEMETRY_LICENSE_KEY"
     if parsed.license_key_stdin:
-        key, origin = sys.stdin.readline(_MAX_KEY_CHARACTERS), "standard input"
+        key, origin = _first_line_of_input(), "standard input"
     return Given(
         product=parsed.product,
         product_version=parsed.product_version,
@@ -128,9 +166,16 @@ def _given(client: Client, parsed: argparse.Namespace) -> Given:
         os_version=parsed.os_version,
         instance_type=parsed.instance_type,
         language=parsed.language,
-        license_key=key.strip(),
+        license_key=stripped(key),
         license_key_origin=origin,
     )
+
+
+def _first_line_of_input() -> str:
+    if sys.stdin is None:
+        return ""
+    line = sys.stdin.buffer.readline(_MAX_KEY_BYTES)
+    return line.decode("utf-8", errors="replace").partition("\n")[0]
 
 
 def _print(parsed: argparse.Namespace, told: Mapping[str, Any], lines: List[str]) -> None:
@@ -141,3 +186,14 @@ def _print(parsed: argparse.Namespace, told: Mapping[str, Any], lines: List[str]
 def drop_output() -> None:
     """Lets the interpreter end quietly after the reader of a pipe went away."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_COMMANDS = {
+    "show": _show,
+    "send": _send,
+    "status": _status,
+    "log": _log,
+    "on": _on,
+    "off": _off,
+    "seal": _seal,
+}

@@ -5,26 +5,52 @@ Invariant: `send` makes no connection, and resolves no name, unless the decision
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional, Union
+from typing import TYPE_CHECKING, Iterator, Mapping, NamedTuple, Optional, Union
 
+from telemetry_client.boot import this_boot
 from telemetry_client.choices import Choices, Chosen
 from telemetry_client.configuration import Configuration, read_configuration
 from telemetry_client.consent import Decision, Situation, decide
 from telemetry_client.endpoint import Endpoint, Refused, parse_endpoint
 from telemetry_client.facts import Given, collect
+from telemetry_client.instance_type import ask_for_size
+from telemetry_client.limits import Limits
+from telemetry_client.lock import only_sender
+from telemetry_client.notice import Announce, announce_on_stderr, notice_text
 from telemetry_client.outbox import Outbox
 from telemetry_client.permits import INSTALLBUILDER_RUN, Permits
+from telemetry_client.proxy import Proxy, UnusableProxy, find_proxy
 from telemetry_client.report import Report, compose
 from telemetry_client.result import Fate, Result
+from telemetry_client.sealing import IS_SEALED, is_sealed
 
 if TYPE_CHECKING:
     from telemetry_client.deadline import Deadline
+    from telemetry_client.fact import Fact
     from telemetry_client.machine import Machine
     from telemetry_client.state import State
 
-Announce = Callable[[str], bool]
+LOCK_SECONDS = 1.0
+METADATA_SECONDS = 2.0
+
+
+class Ready(NamedTuple):
+    """What was decided and can be delivered: the decision is on, and address, proxy and needed facts are usable."""
+
+    given: Given
+    report_id: str
+    consented_at: int
+
+
+class Obstacle(NamedTuple):
+    """What keeps a report from being sent; advice: for who did not look at it so far."""
+
+    fate: Fate
+    why: str
+    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,16 +77,38 @@ class Client:
     @property
     def notice(self) -> str:
         """The line that comes before the first send where nobody chose."""
-        return (
-            "telemetry-client: this image reports its product, version, source (vm, cloud or container), OS "
-            "version, instance type, language and a random number made for each report to its vendor; "
-            "`telemetry-client show` shows it, `telemetry-client off` ends it "
-            f"({self.permits.contact}, {self.permits.url})"
-        )
+        return notice_text(self.permits)
+
+    @property
+    def boot(self) -> str:
+        """The boot that runs; empty where none is known."""
+        return this_boot(self.machine)
+
+    @property
+    def limits(self) -> Limits:
+        """What was made from here so far."""
+        return Limits(self.state, self.boot, self.now)
 
     def compose(self, given: Given) -> Report:
-        """The report that would be sent now, with an id of its own."""
+        """The report that would be sent now, with an id of its own; nothing is asked of any network."""
         return compose(self.permits, collect(self.machine, given))
+
+    def obstacle(self, report: Report) -> str:
+        """What keeps this report from being made and sent now, in words; empty where nothing does."""
+        for found in self._obstacles(report, self.decision(report.id)):
+            return found.why
+        if self.state.is_stopped():
+            return "the collector told this version of the client to stop"
+        return self.limits.reached(report.id)
+
+    def complete(self, given: Given, most_seconds: float = METADATA_SECONDS) -> Report:
+        """The same with what the cloud's metadata service tells; for where the decision is on."""
+        facts = collect(self.machine, given)
+        report = compose(self.permits, facts)
+        if not self._may_ask(report, facts):
+            return report
+        size = ask_for_size(self.machine, self.permits, most_seconds)
+        return report if size is None else compose(self.permits, {**facts, "instance_type": size})
 
     def endpoint(self) -> Union[Endpoint, Refused]:
         """Where reports go."""
@@ -89,39 +137,107 @@ class Client:
             )
         )
 
-    def send(self, given: Given, deadline: Deadline, *, dry_run: bool = False) -> Result:
-        """Sends one report where that is allowed, and says what became of it."""
+    def proxy(self, endpoint: Union[Endpoint, Refused]) -> Union[Proxy, UnusableProxy, None]:
+        """The proxy on the way there; None where the way is direct."""
+        host = endpoint.host if isinstance(endpoint, Endpoint) else ""
+        return find_proxy(self.configuration, self.machine.environ, host)
+
+    def is_sealed(self) -> bool:
+        """Whether the image was sealed in this boot, in any place that concerns this user."""
+        return is_sealed(self.choices, self.boot)
+
+    def prepare(self, given: Given, *, dry_run: bool = False) -> Union[Ready, Result]:
+        """Decides, and gives the notice where one is due; what is ready has a way and all its needed facts."""
         report = self.compose(given)
         decision = self.decision(report.id, dry_run=dry_run)
-        if not decision.is_on:
-            if not dry_run:
-                self.outbox.clear()
-            return Result(Fate.OPTED_OUT, f"nothing was sent: {decision.reason}")
-        endpoint = self.endpoint()
-        if isinstance(endpoint, Refused):
-            return Result(Fate.UNUSABLE, endpoint.why)
-        if report.missing:
-            names = ", ".join(report.missing)
-            return Result(Fate.UNUSABLE, f"unknown or not in its format: {names}; see `telemetry-client show`")
+        if not decision.is_on and not dry_run:
+            self.outbox.clear()
+        for found in self._obstacles(report, decision):
+            said = found.why + found.advice
+            return Result(found.fate, said if found.fate is Fate.UNUSABLE else f"nothing was sent: {said}")
         if decision.needs_notice and not self._give_notice(dry_run=dry_run):
             return Result(Fate.OPTED_OUT, "nothing was sent: the notice that comes first could not be shown")
+        return Ready(given, report.id, self._consented_at(decision))
+
+    def deliver(self, ready: Ready, deadline: Deadline, *, dry_run: bool = False) -> Result:
+        """Sends what is ready, then what waits."""
         # Loaded here only: on a machine that is opted out nothing of the network is even imported.
         from telemetry_client.delivery import Delivery  # noqa: PLC0415
 
+        endpoint = self.endpoint()
+        proxy = self.proxy(endpoint)
+        if isinstance(endpoint, Refused) or isinstance(proxy, UnusableProxy):
+            raise TypeError("what is ready has a way to the collector")
         delivery = Delivery(
             self.permits,
             endpoint,
+            proxy,
             self.state,
             self.outbox,
+            self.limits,
             deadline,
             self.now,
-            self._consented_at(decision),
+            ready.consented_at,
         )
-        return delivery.try_out(report) if dry_run else delivery.send(report)
+
+        if not dry_run:
+            self.state.try_make()  # what is locked has to be there
+
+        def make() -> Report:
+            return self.complete(ready.given, deadline.remaining())
+
+        with only_sender(self.state.directory, min(LOCK_SECONDS, deadline.remaining())):
+            return delivery.try_out(make()) if dry_run else delivery.send(ready.report_id, make)
+
+    def deliver_beside(self, ready: Ready, deadline: Deadline) -> None:
+        """The same in a process that the caller left behind."""
+        from telemetry_client import delivery, metadata_question  # noqa: F401, PLC0415 - loaded while still at home
+
+        with contextlib.suppress(ImportError):  # minimal builds of Python have no TLS
+            from telemetry_client import tls  # noqa: F401, PLC0415
+        # What is mounted where the caller stood is not kept busy.
+        os.chdir("/")
+        self.deliver(ready, deadline)
+
+    def send(self, given: Given, deadline: Deadline, *, dry_run: bool = False) -> Result:
+        """Sends one report where that is allowed, and says what became of it."""
+        ready = self.prepare(given, dry_run=dry_run)
+        return ready if isinstance(ready, Result) else self.deliver(ready, deadline, dry_run=dry_run)
 
     def choose(self, *, is_on: bool) -> Chosen:
         """Stores a choice and forgets what waited before it."""
         return self.choices.switch_on(self.now) if is_on else self.choices.switch_off(self.now)
+
+    def _obstacles(self, report: Report, decision: Decision) -> Iterator[Obstacle]:
+        """What keeps a report from having a way, in the order in which it counts."""
+        if not decision.is_on:
+            yield Obstacle(Fate.OPTED_OUT, decision.reason)
+        if self.is_sealed():
+            yield Obstacle(Fate.SEALED, IS_SEALED)
+        endpoint = self.endpoint()
+        if isinstance(endpoint, Refused):
+            yield Obstacle(Fate.UNUSABLE, endpoint.why)
+        proxy = self.proxy(endpoint)
+        if isinstance(proxy, UnusableProxy):
+            yield Obstacle(Fate.UNUSABLE, proxy.why)
+        if report.missing:
+            names = ", ".join(report.missing)
+            why = f"unknown or not in its format: {names}"
+            yield Obstacle(Fate.UNUSABLE, why, "; see `telemetry-client show`")
+
+    def _may_ask(self, report: Report, facts: Mapping[str, Fact]) -> bool:
+        """Whether the metadata service may be asked for what is still unknown."""
+        permit = self.permits.reports[report.id].fields.get("instance_type")
+        source = facts["source"].value
+        return (
+            permit is not None
+            and "cloud" in permit.sources
+            and source == "cloud"
+            and "instance_type" not in facts
+            # What is mounted somewhere is not the machine whose service would answer.
+            and not self.machine.host
+            and not self.limits.boot_is_reported()
+        )
 
     def _consented_at(self, decision: Decision) -> int:
         own = self.state.choice()
@@ -136,16 +252,6 @@ class Client:
         if not dry_run:
             self.state.remember_notice(self.now)
         return True
-
-
-def announce_on_stderr(notice: str) -> bool:
-    """Shows the notice on the standard error, which is a container's log; False where there is none."""
-    try:
-        print(notice, file=sys.stderr, flush=True)
-    except (OSError, ValueError, AttributeError):
-        return False
-    # Without a console Python sets it to None, and print() then silently prints nothing.
-    return sys.stderr is not None
 
 
 def open_client(

@@ -6,8 +6,9 @@
     telemetry = on|off    a choice for the whole machine
     default = on|off      what holds while nobody has chosen; an image may say on
     url = https://...     the collector
+    proxy = http://...    the way there, or none, see proxy.py
 
-Both files are heard: the administrator's url wins, and any "off" wins over any "on". A file that cannot be
+Both files are heard: the administrator's url and proxy win, and any "off" wins over any "on". A file that cannot be
 read, or a line that is not understood, counts as off: it may have been meant to be one. Where another tree is
 looked at with `--root`, the administrator of the machine that does the looking may forbid, and no more.
 """
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, List, Optional, Tuple
 
 from telemetry_client.assignments import read_assignments
 from telemetry_client.fact import Fact
+from telemetry_client.text import lowered, stripped
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
@@ -38,6 +40,7 @@ class Configuration:
     """
 
     url: Optional[Fact] = None
+    proxy: Optional[Fact] = None
     telemetry: Tuple[Fact, ...] = ()
     default: Tuple[Fact, ...] = ()
     problems: Tuple[str, ...] = ()
@@ -45,26 +48,28 @@ class Configuration:
 
 def switch(word: str) -> str:
     """`on` or `off` for a word that says so; empty for any other."""
-    lowered = word.strip().lower()
-    if lowered in ON_WORDS:
+    plain = lowered(stripped(word))
+    if plain in ON_WORDS:
         return "on"
-    return "off" if lowered in OFF_WORDS else ""
+    return "off" if plain in OFF_WORDS else ""
 
 
 def read_configuration(machine: Machine, url: str = "", image_file: str = "") -> Configuration:
     """The settings of this machine; a `url` given by the caller comes before all others."""
-    stated = image_file or machine.environ.get("TELEMETRY_CONFIG", "")
     reader = _Reader()
     if url:
         reader.urls.append(Fact(url, "given by the caller"))
-    if machine.environ.get("TELEMETRY_URL", "").strip():
-        reader.urls.append(Fact(machine.environ["TELEMETRY_URL"].strip(), "environment TELEMETRY_URL"))
+    for name, found in (("TELEMETRY_URL", reader.urls), ("TELEMETRY_PROXY", reader.proxies)):
+        stated = stripped(machine.environ.get(name, ""))
+        if stated:
+            found.append(Fact(stated, f"environment {name}"))
     reader.read(machine, ADMINISTRATOR_FILE)
-    reader.read(machine, stated or IMAGE_FILE)
+    reader.read(machine, image_file or machine.environ.get("TELEMETRY_CONFIG", "") or IMAGE_FILE)
     for host in machine.all_that_may_forbid()[1:]:
         reader.read_what_forbids(host)
     return Configuration(
         url=reader.urls[0] if reader.urls else None,
+        proxy=reader.proxies[0] if reader.proxies else None,
         telemetry=tuple(reader.telemetry),
         default=tuple(reader.default),
         problems=tuple(reader.problems),
@@ -76,6 +81,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.urls: List[Fact] = []
+        self.proxies: List[Fact] = []
         self.telemetry: List[Fact] = []
         self.default: List[Fact] = []
         self.problems: List[str] = []
@@ -89,7 +95,7 @@ class _Reader:
                 self.problems.append(f"{shown} cannot be read")
             return
         for number, key, value in read_assignments(text):
-            if not self._take(key.lower(), Fact(value, f"{shown} line {number}")):
+            if not self._take(lowered(key), Fact(value, f"{shown} line {number}")):
                 self.problems.append(f"{shown} line {number} is not understood")
 
     def read_what_forbids(self, host: Machine) -> None:
@@ -102,6 +108,10 @@ class _Reader:
     def _take(self, key: str, setting: Fact) -> bool:
         if key == "url" and setting.value:
             self.urls.append(setting)
+            return True
+        if key == "proxy":
+            # An empty one says no more than a line that is not there.
+            self.proxies += [setting] if setting.value else []
             return True
         target = {"telemetry": self.telemetry, "default": self.default}.get(key)
         word = switch(setting.value)

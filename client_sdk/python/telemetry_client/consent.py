@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping, Optional
 
 from telemetry_client.configuration import Configuration, switch
+from telemetry_client.text import lowered, stripped
 
 if TYPE_CHECKING:
     from telemetry_client.state import Choice
@@ -97,7 +98,7 @@ def _configured_off(configuration: Configuration) -> Optional[Decision]:
 
 
 def _environment_off(environ: Mapping[str, str], *, counts_nothing: bool) -> Optional[Decision]:
-    stated = environ.get("TELEMETRY", "").strip()
+    stated = stripped(environ.get("TELEMETRY", ""))
     if stated and switch(stated) != "on":
         says = "says off" if switch(stated) == "off" else "does not clearly say on"
         return Decision(False, "variable", f"the environment variable TELEMETRY {says}")
@@ -128,7 +129,7 @@ def _on(situation: Situation) -> Optional[Decision]:
             return Decision(True, "stored", f"{choice.origin} says on")
     for setting in situation.configuration.telemetry:
         return Decision(True, "administrator", f"{setting.origin} says on")
-    if situation.environ.get("TELEMETRY", "").strip():
+    if stripped(situation.environ.get("TELEMETRY", "")):
         return Decision(True, "variable", "the environment variable TELEMETRY says on", needs_notice=True)
     defaults = situation.configuration.default
     if situation.default_counts and defaults and all(setting.value == "on" for setting in defaults):
@@ -138,4 +139,4 @@ def _on(situation: Situation) -> Optional[Decision]:
 
 
 def _is_set(environ: Mapping[str, str], name: str) -> bool:
-    return environ.get(name, "").strip().lower() not in _NO_WORDS
+    return lowered(stripped(environ.get(name, ""))) not in _NO_WORDS

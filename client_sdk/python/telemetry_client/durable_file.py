@@ -1,19 +1,20 @@
 """Files that are there whole or not at all: temporary file, fsync, rename, fsync of the directory.
 
-A temporary file's name begins with `.new-`; one that a power cut left behind is never read.
+A temporary file's name begins with `.telemetry-`; one that a power cut left behind is never read.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 
-TEMPORARY_PREFIX = ".new-"
+TEMPORARY_PREFIX = ".telemetry-"
 
 
 def write_durably(path: str, data: bytes, mode: int) -> None:
     """Puts `data` at `path`. Raises OSError where that fails; the old content is then still there."""
+    import tempfile  # noqa: PLC0415 - what writes nothing need not load it
+
     directory = os.path.dirname(path)
     # mkstemp makes the file 0600 at once: there is no moment in which others could open it.
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)

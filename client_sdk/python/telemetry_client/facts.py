@@ -11,6 +11,7 @@ from telemetry_client.language import detect_language
 from telemetry_client.os_version import detect_os_version
 from telemetry_client.product import detect_product
 from telemetry_client.source import detect_source
+from telemetry_client.text import stripped
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
@@ -36,7 +37,7 @@ class Given:
 def collect(machine: Machine, given: Given) -> Mapping[str, Fact]:
     """Every fact that is known, by the name of its field. Which of them may leave is decided elsewhere."""
     product, version = detect_product(machine, _stated(given.product), _stated(given.product_version))
-    source = machine.environ.get("TELEMETRY_SOURCE", "").strip()
+    source = stripped(machine.environ.get("TELEMETRY_SOURCE", ""))
     facts: Dict[str, Optional[Fact]] = {
         "source": _stated(given.source)
         or (Fact(source, "environment TELEMETRY_SOURCE") if source else detect_source(machine)),

@@ -1,6 +1,7 @@
-"""The cloud's name for the machine's size, without asking the network.
+"""The cloud's name for the machine's size.
 
-Two places tell: the firmware's DMI strings, and what cloud-init has already fetched. Only vendor, product
+Two places tell without a network: the firmware's DMI strings, and what cloud-init has already fetched. The
+cloud's metadata service is asked by `ask_for_size` alone. Only vendor, product
 name and chassis tag are read; serial numbers, UUIDs and board tags (which hold instance ids) are not.
 """
 
@@ -11,9 +12,13 @@ import re
 from typing import TYPE_CHECKING, Any, Optional
 
 from telemetry_client.fact import Fact
+from telemetry_client.metadata_services import SERVICES
+from telemetry_client.permits import IMAGE_BOOT
+from telemetry_client.text import first_line
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
+    from telemetry_client.permits import Permits
 
 DMI = "/sys/class/dmi/id/"
 INSTANCE_DATA = "/run/cloud-init/instance-data.json"
@@ -67,8 +72,21 @@ def detect_instance_type(machine: Machine) -> Optional[Fact]:
     return _from_cloud_init(machine)
 
 
+def ask_for_size(machine: Machine, permits: Permits, most_seconds: float) -> Optional[Fact]:
+    """The fact from the metadata service of the cloud that firmware names; None where it does not tell."""
+    cloud = detect_cloud(machine)
+    if cloud is None or cloud.value not in SERVICES:
+        return None
+    from telemetry_client.metadata_question import ask  # noqa: PLC0415 - loads the network's modules
+
+    size = ask(SERVICES[cloud.value], most_seconds)
+    if not permits.reports[IMAGE_BOOT].fields["instance_type"].admits(size):
+        return None
+    return Fact(size, f"metadata service of {cloud.value}")
+
+
 def _dmi(machine: Machine, file: str) -> str:
-    return (machine.read(DMI + file) or "").strip()
+    return first_line(machine.read(DMI + file) or "")
 
 
 def _from_cloud_init(machine: Machine) -> Optional[Fact]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Mapping, Optional
 
 from telemetry_client.assignments import last_values
 from telemetry_client.fact import Fact
+from telemetry_client.text import is_number, lowered, raised, stripped
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
@@ -36,23 +37,27 @@ def to_bcp47(locale: str) -> str:
 
     What is no locale comes back as it is; the permits' format then keeps it from being sent.
     """
-    name, _, modifier = locale.strip().partition("@")
+    name, _, modifier = stripped(locale).partition("@")
     name = name.partition(".")[0].replace("_", "-")
-    if name.upper() in ("C", "POSIX"):
+    if raised(name) in ("C", "POSIX"):
         return "und"
     language, *rest = name.split("-")
-    script = _SCRIPTS.get(modifier.lower(), "")
+    script = _SCRIPTS.get(lowered(modifier), "")
     region = ""
     for part in rest:
-        if len(part) == _SCRIPT_LETTERS and part.isalpha():
-            script = part.title()
-        elif not region and (len(part) == 2 or part.isdigit()):  # noqa: PLR2004 - ISO 3166 codes have two letters
-            region = part.upper()
-    return "-".join(part for part in (language.lower(), script, region) if part)
+        if len(part) == _SCRIPT_LETTERS and _is_word(part):
+            script = raised(part[0]) + lowered(part[1:])
+        elif not region and (len(part) == 2 or is_number(part)):  # noqa: PLR2004 - ISO 3166 codes have two letters
+            region = raised(part)
+    return "-".join(part for part in (lowered(language), script, region) if part)
+
+
+def _is_word(part: str) -> bool:
+    return part.isascii() and part.isalpha()
 
 
 def _first(values: Mapping[str, str], origin: str) -> Optional[Fact]:
     for variable in _VARIABLES:
-        if values.get(variable, "").strip():
+        if stripped(values.get(variable, "")):
             return Fact(to_bcp47(values[variable]), origin.format(variable))
     return None

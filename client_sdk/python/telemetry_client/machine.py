@@ -13,7 +13,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import Mapping, Optional, Tuple
 
-MAX_FILE_BYTES = 1024 * 1024
+from telemetry_client.text import read_text
+
 _PASSWD_COLUMNS, _PASSWD_HOME = 7, 5
 
 
@@ -72,17 +73,15 @@ class Machine:
     def read(self, absolute: str) -> Optional[str]:
         """The text at this path, at most 1 MiB of it; None where it is missing or cannot be read."""
         try:
-            # A FIFO or device in the place of a file would block for ever.
-            if not os.path.isfile(self.path(absolute)) or self.leads_outside(self.path(absolute)):
-                return None
-            with open(self.path(absolute), "rb") as file:
-                return file.read(MAX_FILE_BYTES).decode("utf-8", errors="replace")
-        except OSError:
+            return None if self.leads_outside(self.path(absolute)) else read_text(self.path(absolute))
+        except (OSError, ValueError):
             return None
 
 
 def this_machine(root: str = "/", environ: Optional[Mapping[str, str]] = None) -> Machine:
     """The machine this program runs on, with its files below `root`."""
+    # A process that sends in the background leaves the caller's directory.
+    root = os.path.abspath(root)
     surroundings = dict(os.environ if environ is None else environ)
     host = "" if os.path.realpath(root) == os.path.realpath("/") else "/"
     if sys.platform == "win32":
@@ -110,7 +109,7 @@ def this_machine(root: str = "/", environ: Optional[Mapping[str, str]] = None) -
 
 def _account_home(user_id: int) -> str:
     """From /etc/passwd alone: the name service might ask the network, before anybody allowed that."""
-    for line in (Machine().read("/etc/passwd") or "").splitlines():
+    for line in (Machine().read("/etc/passwd") or "").split("\n"):
         columns = line.split(":")
         if columns[2:3] == [str(user_id)] and len(columns) == _PASSWD_COLUMNS:
             return columns[_PASSWD_HOME]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from telemetry_client.assignments import last_values
 from telemetry_client.fact import Fact
+from telemetry_client.text import lowered, stripped
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
@@ -35,15 +36,15 @@ def _os_release(machine: Machine) -> Optional[Fact]:
         if text is None:
             continue
         values = last_values(text)
-        name = values.get("ID", "").strip().lower()
-        version = values.get("VERSION_ID", "").strip().lower()
+        name = lowered(values.get("ID", ""))
+        version = lowered(values.get("VERSION_ID", ""))
         if name:
             return Fact(f"{name}-{version}" if version else name, path)
     return None
 
 
 def _image_flavour(machine: Machine) -> Optional[Fact]:
-    flavour = machine.environ.get("OS_FLAVOUR", "").strip().lower()
+    flavour = lowered(stripped(machine.environ.get("OS_FLAVOUR", "")))
     return Fact(flavour, "environment OS_FLAVOUR") if flavour else None
 
 

@@ -1,13 +1,17 @@
 """Reports that wait to be sent again: one file each, in `outbox/` of the state directory.
 
-Name: `SECONDS-REPORT_ID.json`, where SECONDS is the time of the report, so that names sort by age. Content:
-one JSON object with `format` (1), `report` (its kind), the `url` it was meant for, and `body`, the exact
-bytes as text.
+Name: `SECONDS-REPORT_ID.json`, where SECONDS is the time of the report in at least ten digits, so that names
+sort by age. Content, byte for byte, without a line end:
+
+    {"format":1,"report":"image-boot/1","url":"https://...","body":"{...}"}
+
+`url` is the collector it was meant for, and `body` the exact bytes as text. Either client sends what the other left.
 Directory 0700, files 0600, each written durably and whole.
 
 Invariants: at most 16 reports (the oldest goes) and none older than 7 days, because the collector remembers
 ids for 14; a report with a licence key is never here; a report goes only to the url it was made for; what
-cannot be understood, or is no longer permitted by the client that finds it, is removed and not sent.
+is not byte for byte what a client would have written, or is no longer permitted by the client that finds it, is
+removed and not sent.
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ import re
 from typing import TYPE_CHECKING, List, NamedTuple, Optional
 
 from telemetry_client.durable_file import TEMPORARY_PREFIX, write_durably
+from telemetry_client.endpoint import Endpoint, parse_endpoint
+from telemetry_client.report import encode_body
+from telemetry_client.text import read_text
 
 if TYPE_CHECKING:
     from telemetry_client.permits import Permits
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 MAX_REPORTS = 16
 MAX_AGE_SECONDS = 7 * 24 * 3600
 _FORMAT = 1
-_NAME = re.compile(r"([0-9]{1,12})-[0-9a-f-]{36}\.json")
+_NAME = re.compile(r"([0-9]{10,12})-([0-9a-f-]{36})\.json")
 _MAX_ENTRY_BYTES = 64 * 1024
 _ABANDONED_SECONDS = 3600
 
@@ -37,6 +44,7 @@ class Waiting(NamedTuple):
 
     name: str
     made_at: int
+    report: str
     path: str
     url: str
     body: bytes
@@ -52,7 +60,6 @@ class Outbox:
         """Keeps a report; its name, or an empty string where it cannot be kept."""
         if report.carries_key:
             raise ValueError("a report with a licence key is never kept")
-        entry = {"format": _FORMAT, "report": report.id, "url": url, "body": report.body.decode("ascii")}
         report_id = next(e.fact.value for e in report.entries if e.permit.name == "report_id")
         name = f"{int(now):010d}-{report_id}.json"
         try:
@@ -60,7 +67,7 @@ class Outbox:
                 return ""  # its mode is not ours to change, wherever it leads
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
             os.chmod(self.directory, 0o700)
-            write_durably(os.path.join(self.directory, name), json.dumps(entry).encode("ascii"), 0o600)
+            write_durably(os.path.join(self.directory, name), _encode(report.id, url, report.body), 0o600)
         except OSError:
             return ""
         self.tidy(now)
@@ -113,18 +120,8 @@ class Outbox:
         return found
 
     def _read(self, name: str, permits: Permits) -> Optional[Waiting]:
-        try:
-            if not os.path.isfile(os.path.join(self.directory, name)):
-                return None  # a FIFO would block for ever
-            with open(os.path.join(self.directory, name), "rb") as file:
-                entry = json.loads(file.read(_MAX_ENTRY_BYTES).decode("ascii"))
-            body, report_id = entry["body"], entry["report"]
-            if entry["format"] != _FORMAT or permits.problem_with(report_id, json.loads(body)) is not None:
-                return None
-            path = permits.reports[report_id].path
-            return Waiting(name, _made_at(name), path, str(entry["url"]), body.encode("ascii"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
+        text = read_text(os.path.join(self.directory, name), _MAX_ENTRY_BYTES)
+        return None if text is None else _parsed(name, text, permits)
 
     def _listed(self) -> List[str]:
         try:
@@ -142,3 +139,30 @@ class Outbox:
 def _made_at(name: str) -> int:
     match = _NAME.fullmatch(name)
     return int(match.group(1)) if match else 0
+
+
+def _encode(report: str, url: str, body: bytes) -> bytes:
+    entry = {"format": _FORMAT, "report": report, "url": url, "body": body.decode("ascii")}
+    return json.dumps(entry, separators=(",", ":")).encode("ascii")
+
+
+def _parsed(name: str, text: str, permits: Permits) -> Optional[Waiting]:
+    """The report in an outbox file; None where that is not one which a client would have written."""
+    try:
+        entry = json.loads(text)
+        report, url, values = entry["report"], entry["url"], json.loads(entry["body"])
+        if permits.problem_with(report, values) is not None or "license_key" in values:
+            return None
+        body = encode_body(values)
+        if _encode(report, url, body) != text.encode("utf-8"):
+            return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    endpoint = parse_endpoint(url)
+    is_own = isinstance(endpoint, Endpoint) and endpoint.url == url and _is_named_for(name, values.get("report_id", ""))
+    return Waiting(name, _made_at(name), report, permits.reports[report].path, url, body) if is_own else None
+
+
+def _is_named_for(name: str, report_id: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match.group(2) == report_id

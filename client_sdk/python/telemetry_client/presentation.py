@@ -5,38 +5,41 @@ A licence key is shown as asterisks unless the person asks for it; what is sent 
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
 
 from telemetry_client.configuration import ADMINISTRATOR_FILE, IMAGE_FILE
 from telemetry_client.deadline import TOTAL_SECONDS
 from telemetry_client.endpoint import Endpoint, Refused
+from telemetry_client.limits import BOOT_IS_REPORTED, MOST_A_DAY
+from telemetry_client.pause import seconds_to_wait
+from telemetry_client.proxy import Proxy, UnusableProxy
+from telemetry_client.sealing import IS_SEALED
+from telemetry_client.sent import MASK, mask_key
 from telemetry_client.version import USER_AGENT
 
 if TYPE_CHECKING:
     from telemetry_client.client import Client
-    from telemetry_client.consent import Decision
     from telemetry_client.machine import Machine
     from telemetry_client.report import Report
-
-MASK = "********"
 
 
 def describe_report(client: Client, report: Report, *, reveals_key: bool) -> Dict[str, Any]:
     """Everything `show` tells about a report."""
     endpoint = client.endpoint()
     decision = client.decision(report.id)
-    obstacle = _obstacle(client, report, endpoint, decision)
+    obstacle = client.obstacle(report)
+    proxy = client.proxy(endpoint)
     masked = report.carries_key and not reveals_key
     values = {e.permit.name: e.fact.value for e in report.entries}
     if masked:
         values["license_key"] = MASK
-    body = json.dumps(values, separators=(",", ":")) if masked else report.body.decode("ascii")
+    body = mask_key(report.body) if masked else report.body.decode("ascii")
     permits = client.permits
     return {
         "report": report.id,
         "url": endpoint.url + report.path if isinstance(endpoint, Endpoint) else None,
+        "proxy": proxy.shown if isinstance(proxy, Proxy) else None,
         "would_be_sent": not obstacle,
         "why": obstacle or decision.reason,
         "notice_comes_first": decision.needs_notice and not client.state.notice_was_shown(),
@@ -69,6 +72,7 @@ def report_lines(told: Mapping[str, Any]) -> List[str]:
     lines = [
         f"Report         {told['report']}",
         f"Goes to        {told['url'] or 'nowhere yet'}",
+        *([f"Through        {told['proxy']}"] if told["proxy"] else []),
         f"Would be sent  {'yes' if told['would_be_sent'] else 'no'}: {told['why']}",
         "",
         "What is in it, where each value comes from, and what it is for",
@@ -105,6 +109,7 @@ def describe_status(client: Client, report: Report, image_file: str) -> Dict[str
     ages = client.outbox.ages(client.now)
     has_endpoint = isinstance(endpoint, Endpoint)
     url = client.configuration.url
+    proxy = client.proxy(endpoint)
     return {
         "telemetry": "on" if decision.is_on else "off",
         "rule": decision.rule,
@@ -112,6 +117,9 @@ def describe_status(client: Client, report: Report, image_file: str) -> Dict[str
         "collector": endpoint.url if isinstance(endpoint, Endpoint) else None,
         "collector_from": url.origin if has_endpoint and url else None,
         "collector_problem": endpoint.why if isinstance(endpoint, Refused) else None,
+        "proxy": proxy.shown if isinstance(proxy, Proxy) else None,
+        "proxy_from": proxy.origin if isinstance(proxy, Proxy) else None,
+        "proxy_problem": proxy.why if isinstance(proxy, UnusableProxy) else None,
         "network": _network(endpoint),
         "configuration_files": [
             {"path": machine.path(path), "is_there": machine.exists(path)}
@@ -122,9 +130,12 @@ def describe_status(client: Client, report: Report, image_file: str) -> Dict[str
         "state_is_writable": _is_writable(client.state.directory),
         "notice_was_shown": client.state.notice_was_shown(),
         "is_stopped": client.state.is_stopped(),
-        "seconds_to_wait": round(client.state.seconds_to_wait(endpoint.url, client.now))
+        "seconds_to_wait": round(seconds_to_wait(client.state, endpoint.url, client.now))
         if isinstance(endpoint, Endpoint)
         else 0,
+        "boot_is_reported": client.limits.boot_is_reported(),
+        "is_sealed": client.is_sealed(),
+        "reports_today": client.limits.reports_today(),
         "outbox": {
             "reports": len(ages),
             "oldest_seconds": round(ages[0]) if ages else 0,
@@ -143,18 +154,23 @@ def status_lines(told: Mapping[str, Any]) -> List[str]:
         f"Telemetry      {told['telemetry']}: {told['reason']}",
         f"Collector      {told['collector'] or told['collector_problem']}"
         + (f" ({told['collector_from']})" if told["collector_from"] else ""),
+        f"Proxy          {_proxy(told)}",
         f"Network        {told['network']}",
         f"Configuration  {files}",
         *(f"               {problem}" for problem in told["configuration_problems"]),
         f"State          {told['state_directory'] or 'nowhere'}"
         + ("" if told["state_is_writable"] else " (cannot be written: nothing is remembered)"),
         f"Notice         {'was shown' if told['notice_was_shown'] else 'not shown so far'}",
+        f"Reports        {told['reports_today']} made today, of {MOST_A_DAY}"
+        + (f"; {BOOT_IS_REPORTED}" if told["boot_is_reported"] else ""),
         f"Outbox         {waiting['reports']} waiting"
         + (f", the oldest for {waiting['oldest_seconds']} s" if waiting["reports"] else "")
         + ("; will be deleted, not sent" if waiting["will_be_deleted"] else ""),
     ]
     if told["seconds_to_wait"]:
-        lines.append(f"Told to wait   another {told['seconds_to_wait']} s")
+        lines.append(f"Left alone     the collector, for another {told['seconds_to_wait']} s")
+    if told["is_sealed"]:
+        lines.append(f"Sealed         {IS_SEALED}")
     if told["is_stopped"]:
         lines.append("Stopped        the collector told this version of the client to stop")
     return lines
@@ -166,21 +182,14 @@ def _configuration_files(client: Client, image_file: str) -> List[Tuple[Machine,
     return files + [(host, ADMINISTRATOR_FILE) for host in hosts]
 
 
-def _obstacle(client: Client, report: Report, endpoint: object, decision: Decision) -> str:
-    """What keeps the report from being sent; empty where nothing does."""
-    if not decision.is_on:
-        return decision.reason
-    if isinstance(endpoint, Refused):
-        return endpoint.why
-    if report.missing:
-        return f"unknown or not in its format: {', '.join(report.missing)}"
-    if client.state.is_stopped():
-        return "the collector told this version of the client to stop"
-    return ""
+def _proxy(told: Mapping[str, Any]) -> str:
+    if told["proxy"]:
+        return f"{told['proxy']} ({told['proxy_from']})"
+    return told["proxy_problem"] or "none"
 
 
 def _network(endpoint: object) -> str:
-    limits = f"no proxy, no redirects, {TOTAL_SECONDS:g} s at most"
+    limits = f"no redirects, {TOTAL_SECONDS:g} s at most"
     if isinstance(endpoint, Endpoint) and not endpoint.is_tls:
         return f"plain http, to this machine only; {limits}"
     try:

@@ -8,11 +8,11 @@ WordPress must not become WordPress's.
 
 from __future__ import annotations
 
-import configparser
 import json
 from typing import TYPE_CHECKING, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from telemetry_client.fact import Fact
+from telemetry_client.text import lowered, split_lines, stripped
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
@@ -57,16 +57,16 @@ def _version_of(machine: Machine, product: str, signs: list[_Sign]) -> Optional[
 def _signs(machine: Machine) -> Iterator[_Sign]:
     environ = machine.environ
     yield _Sign(
-        environ.get("TELEMETRY_PRODUCT", "").strip(),
-        environ.get("TELEMETRY_PRODUCT_VERSION", "").strip(),
+        stripped(environ.get("TELEMETRY_PRODUCT", "")),
+        stripped(environ.get("TELEMETRY_PRODUCT_VERSION", "")),
         "environment TELEMETRY_PRODUCT",
         "environment TELEMETRY_PRODUCT_VERSION",
     )
     # APP_VERSION alone could be anybody's variable.
-    if environ.get("BITNAMI_APP_NAME", "").strip():
+    if stripped(environ.get("BITNAMI_APP_NAME", "")):
         yield _Sign(
-            environ["BITNAMI_APP_NAME"].strip(),
-            environ.get("APP_VERSION", "").strip(),
+            stripped(environ["BITNAMI_APP_NAME"]),
+            stripped(environ.get("APP_VERSION", "")),
             "environment BITNAMI_APP_NAME",
             "environment APP_VERSION",
         )
@@ -77,13 +77,16 @@ def _signs(machine: Machine) -> Iterator[_Sign]:
 
 
 def _properties(machine: Machine) -> Tuple[str, str]:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(machine.read(PROPERTIES) or "")
-    except configparser.Error:
-        return "", ""
-    general = parser["General"] if parser.has_section("General") else {}
-    return general.get("base_stack_key", "").strip(), general.get("base_stack_version", "").strip()
+    """Product and version of the section [General]; the last line of a name counts."""
+    section = ""
+    values: Dict[str, str] = {}
+    for line in split_lines(machine.read(PROPERTIES) or ""):
+        name, equals, value = line.partition("=")
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+        elif section == "General" and equals:
+            values[lowered(stripped(name))] = stripped(value)
+    return values.get("base_stack_key", ""), values.get("base_stack_version", "")
 
 
 def _components(machine: Machine) -> Dict[str, str]:

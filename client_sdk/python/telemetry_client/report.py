@@ -18,8 +18,11 @@ from telemetry_client.permits import IMAGE_BOOT, INSTALLBUILDER, INSTALLBUILDER_
 if TYPE_CHECKING:
     from telemetry_client.permits import Permit, Permits
 
-# The order people read them in; a field that the permits add later comes after these.
-_ORDER = ("report_id", "source", "product", "product_version", "os_version", "instance_type", "language")
+# The order people read them in, and every client writes them in; a field that the permits add later comes after.
+_ORDER = (
+    *("report_id", "source", "product", "product_version", "os_version", "instance_type", "language"),
+    "license_key",
+)
 
 
 class Entry(NamedTuple):
@@ -81,9 +84,14 @@ def compose(permits: Permits, facts: Mapping[str, Fact]) -> Report:
         else:
             entries.append(Entry(permit, fact))
     left_out.extend(LeftOut(name, f"not a field of {terms.id}") for name in known if name not in terms.fields)
-    body = {entry.permit.name: entry.fact.value for entry in entries}
-    encoded = json.dumps(body, separators=(",", ":")).encode("ascii")
+    encoded = encode_body({entry.permit.name: entry.fact.value for entry in entries})
     return Report(terms.id, terms.path, encoded, tuple(entries), tuple(left_out), tuple(missing))
+
+
+def encode_body(values: Mapping[str, str]) -> bytes:
+    """The exact bytes of these values: compact ASCII, in the order that every client writes."""
+    ordered = {name: values[name] for name in sorted(values, key=_rank)}
+    return json.dumps(ordered, separators=(",", ":")).encode("ascii")
 
 
 def _rank(name: str) -> int:

@@ -15,6 +15,9 @@ class Fate(Enum):
     WAITING = "waiting"  # it is in the outbox and goes out with a later send
     LOST = "lost"  # it was not accepted and is not kept
     STOPPED = "stopped"  # the collector told this version of the client to stop
+    ALREADY_REPORTED = "already reported"  # this boot, or ten reports today; none was made
+    SEALED = "sealed"  # nothing is sent before the image's next boot
+    BACKGROUND = "in the background"  # a process of its own sends it
     OPTED_OUT = "opted out"  # nothing was sent, and no connection was made
     UNUSABLE = "unusable"  # no collector or no product is known, or an argument is wrong
     FAILED = "failed"  # a bug in this client; the caller is not disturbed by it

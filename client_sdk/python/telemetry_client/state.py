@@ -3,10 +3,14 @@
     consent       choice = on|off, chosen_at = seconds since 1970      0644
     notice        shown_at = seconds; the notice was shown             0644
     stopped       version = 1; the collector told this version to stop 0644
-    not-before    url = ..., not_before = seconds; "come back later"   0600
+    sealed        boot = ...; the image was sealed in it, see seal.py  0644
+    last-boot     boot = ...; that was reported, see limits.py         0644
+    today         day = ..., reports = ...; how many were made         0644
+    not-before    when the collector may be asked again, see pause.py  0600
+    sent          the last ten bodies, see sent.py                     0600
     outbox/       reports that wait, see outbox.py                     0700
 
-All are KEY=value lines. A choice that is there and cannot be read counts as off, and so does one in a
+All but the last two are KEY=value lines. A choice that is there and cannot be read counts as off, and so does one in a
 directory that this user may not look into. Nothing else here may stop a send: what cannot be written is not
 remembered, and that is all.
 """
@@ -15,19 +19,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional, Tuple
 
 from telemetry_client.assignments import last_values, read_assignments
 from telemetry_client.durable_file import write_durably
+from telemetry_client.text import is_number, read_text
 from telemetry_client.version import CLIENT_VERSION
 
 if TYPE_CHECKING:
     from telemetry_client.machine import Machine
 
 SYSTEM_DIRECTORY = "/var/lib/telemetry-client"
-MAX_WAIT_SECONDS = 24 * 3600
-_MAX_STATE_FILE_BYTES = 64 * 1024
 _MOST_DIGITS = 12
 
 
@@ -88,12 +90,12 @@ class State:
             return None
         except OSError:
             return Choice(False, 0, self.path("consent"), is_own, is_readable=False)
-        lines = list(read_assignments(self._text("consent")))
+        lines = list(read_assignments(self.text("consent")))
         chosen = [line.value for line in lines if line.key == "choice"]
         # One line that is broken or says off is enough for off.
         is_on = bool(chosen) and all(line.key for line in lines) and all(value == "on" for value in chosen)
         values = {line.key: line.value for line in lines}
-        return Choice(is_on, _seconds(values.get("chosen_at", "")), self.path("consent"), is_own)
+        return Choice(is_on, whole_number(values.get("chosen_at", "")), self.path("consent"), is_own)
 
     def choose(self, *, is_on: bool, now: float) -> None:
         """Stores the choice. Raises OSError where it cannot: a person must know that it did not hold."""
@@ -105,62 +107,63 @@ class State:
 
     def notice_was_shown(self) -> bool:
         """Whether the notice came before, on this machine or for this user."""
-        return "shown_at" in self._read("notice")
+        return "shown_at" in self.values("notice")
 
     def remember_notice(self, now: float) -> None:
         """The notice is shown once, so it is remembered."""
-        self._try_write("notice", f"shown_at = {int(now)}\n", 0o644)
+        self.try_write("notice", f"shown_at = {int(now)}\n", 0o644)
 
     def is_stopped(self) -> bool:
         """Whether a collector told this version of the client to stop."""
-        return self._read("stopped").get("version") == CLIENT_VERSION
+        return self.values("stopped").get("version") == CLIENT_VERSION
 
     def stop(self) -> bool:
         """Remembers that; False where it cannot be remembered."""
-        return self._try_write("stopped", f"version = {CLIENT_VERSION}\n", 0o644)
+        return self.try_write("stopped", f"version = {CLIENT_VERSION}\n", 0o644)
 
-    def seconds_to_wait(self, url: str, now: float) -> float:
-        """How long the collector at `url` still wants to be left alone; 0 when it may be asked."""
-        values = self._read("not-before")
-        if values.get("url") != url:
-            return 0.0
-        left = _seconds(values.get("not_before", "")) - now
-        # Longer than the cap means that the clock was set back since.
-        return left if 0 < left <= MAX_WAIT_SECONDS else 0.0
+    def values(self, name: str) -> Mapping[str, str]:
+        """The assignments in the file `name`; none where it is missing or cannot be read."""
+        return last_values(self.text(name))
 
-    def wait(self, url: str, seconds: float, now: float) -> None:
-        """Remembers a Retry-After, at most a day of it."""
-        until = int(now + min(max(seconds, 0.0), MAX_WAIT_SECONDS))
-        self._try_write("not-before", f"url = {shlex.quote(url)}\nnot_before = {until}\n", 0o600)
+    def text(self, name: str) -> str:
+        """The text of the file `name`; empty where it is missing or cannot be read."""
+        return read_text(self.path(name)) or ""
 
-    def _read(self, name: str) -> Mapping[str, str]:
-        return last_values(self._text(name))
-
-    def _text(self, name: str) -> str:
-        try:
-            # A FIFO in the place of a file would block for ever.
-            if not os.path.isfile(self.path(name)):
-                return ""
-            with open(self.path(name), "rb") as file:
-                return file.read(_MAX_STATE_FILE_BYTES).decode("utf-8", errors="replace")
-        except OSError:
-            return ""
-
-    def _write(self, name: str, text: str, mode: int) -> None:
-        if not self.directory:
-            raise FileNotFoundError("there is no home directory to keep the state in")
-        if not os.path.isdir(self.directory):
-            os.makedirs(self.directory, exist_ok=True)
-            # Whatever the umask: root's "off" is for everybody to see. What is private has its own mode.
-            os.chmod(self.directory, 0o755)  # noqa: S103 - what lies in it is not secret
-        write_durably(self.path(name), text.encode("utf-8"), mode)
-
-    def _try_write(self, name: str, text: str, mode: int) -> bool:
+    def try_write(self, name: str, text: str, mode: int) -> bool:
+        """Writes the file `name` whole; False where it cannot be written."""
         with contextlib.suppress(OSError):
             self._write(name, text, mode)
             return True
         return False
 
+    def remove(self, name: str) -> bool:
+        """Deletes the file `name`; False where it is still there."""
+        try:
+            os.unlink(self.path(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return True
 
-def _seconds(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
+    def try_make(self) -> None:
+        """Makes the directory where it is missing and can be made."""
+        with contextlib.suppress(OSError):
+            self._make()
+
+    def _write(self, name: str, text: str, mode: int) -> None:
+        if not self.directory:
+            raise FileNotFoundError("there is no home directory to keep the state in")
+        self._make()
+        write_durably(self.path(name), text.encode("utf-8"), mode)
+
+    def _make(self) -> None:
+        if self.directory and not os.path.isdir(self.directory):
+            os.makedirs(self.directory, exist_ok=True)
+            # Whatever the umask: root's "off" is for everybody to see. What is private has its own mode.
+            os.chmod(self.directory, 0o755)  # noqa: S103 - what lies in it is not secret
+
+
+def whole_number(text: str) -> int:
+    """The number that `text` is; 0 where it is none, or longer than any time or count here."""
+    return int(text) if is_number(text) and len(text) <= _MOST_DIGITS else 0

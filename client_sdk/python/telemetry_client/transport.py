@@ -1,8 +1,8 @@
 """One POST, bounded in time whatever the network does.
 
-Invariants: certificates are always verified; redirects are never followed; no proxy is used; the body never
-appears in an error; nothing raises for what the network does. DNS and a server that drips a byte at a time
-ignore socket timeouts, so each exchange runs in a daemon thread that is left behind, its socket shut
+Invariants: certificates are always verified, end to end also through a proxy; redirects are never followed; the
+body never appears in an error; nothing raises for what the network does. DNS and a server that drips a byte at
+a time ignore socket timeouts, so each exchange runs in a daemon thread that is left behind, its socket shut
 down, when time is up.
 """
 
@@ -18,11 +18,13 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, List, NamedTuple, Optional
 
+from telemetry_client.connecting import Connecting, ProxyRefusedError, open_tunnel
 from telemetry_client.version import USER_AGENT
 
 if TYPE_CHECKING:
     from telemetry_client.deadline import Deadline
     from telemetry_client.endpoint import Endpoint
+    from telemetry_client.proxy import Proxy
 
 CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -30,69 +32,77 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Answer(NamedTuple):
-    """What came back: HTTP status, outcome and field codes, seconds to wait; or status 0 and the trouble."""
+    """What came back: HTTP status, outcome and field codes, seconds to wait; or status 0 and the trouble.
+
+    was_handed: whether the body was handed to a connection, answered or not.
+    """
 
     status: int
     outcome: str = ""
     field: str = ""
     retry_after: Optional[float] = None
     trouble: str = ""
+    was_handed: bool = False
 
 
-def post(endpoint: Endpoint, path: str, body: bytes, deadline: Deadline) -> Answer:
+def post(endpoint: Endpoint, path: str, body: bytes, deadline: Deadline, proxy: Optional[Proxy] = None) -> Answer:
     """Posts `body` to `path` below the endpoint and returns before the deadline."""
-    exchange = _Exchange(endpoint, path, body, deadline)
+    exchange = _Exchange(endpoint, path, body, deadline, proxy)
     thread = threading.Thread(target=exchange.run, name="telemetry-client", daemon=True)
     thread.start()
     thread.join(deadline.remaining())
     if exchange.answers:
         return exchange.answers[0]
-    exchange.abandon()
-    return Answer(0, trouble="no answer in time")
+    exchange.connecting.abandon()
+    return Answer(0, trouble="no answer in time", was_handed=exchange.was_handed)
 
 
 class _Exchange:
     """One connection and one request on it; runs in its own thread."""
 
-    def __init__(self, endpoint: Endpoint, path: str, body: bytes, deadline: Deadline) -> None:
+    def __init__(self, endpoint: Endpoint, path: str, body: bytes, deadline: Deadline, proxy: Optional[Proxy]) -> None:
         self.endpoint = endpoint
         self.target = endpoint.base_path + path
         self.body = body
-        self.deadline = deadline
-        self.connection: Optional[http.client.HTTPConnection] = None
+        self.proxy = proxy
+        self.connecting = Connecting(deadline)
+        self.was_handed = False
         self.answers: List[Answer] = []
 
     def run(self) -> None:
         try:
-            self.answers.append(self._answer())
+            answer = self._answer()
         except Exception as error:  # noqa: BLE001 - the top of a thread, which would print the error with its text
-            self.answers.append(Answer(0, trouble=f"internal error ({type(error).__name__})"))
-
-    def abandon(self) -> None:
-        """Ends a thread that still reads; without this a dripping server would keep it for ever."""
-        sock = self.connection.sock if self.connection else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            answer = Answer(0, trouble=f"internal error ({type(error).__name__})")
+        self.answers.append(answer._replace(was_handed=self.was_handed))
 
     def _answer(self) -> Answer:
         try:
             return self._exchange()
         except ImportError:
             return Answer(0, trouble="this Python has no TLS")
+        except ProxyRefusedError as error:
+            return Answer(0, trouble=f"the proxy answered HTTP {error.status}" if error.status else "no proxy is there")
         except socket.gaierror:
-            return Answer(0, trouble="the collector's name cannot be resolved")
+            whose = "proxy" if self.proxy else "collector"
+            return Answer(0, trouble=f"the {whose}'s name cannot be resolved")
         except socket.timeout:
             return Answer(0, trouble="no answer in time")
         except (OSError, ValueError, http.client.HTTPException) as error:
             # The class says enough; a text might quote what was sent or received.
             return Answer(0, trouble=f"connection failed ({type(error).__name__})")
+        finally:
+            self.connecting.release()
 
     def _exchange(self) -> Answer:
-        connection = self.connection = self._connection()
+        connection = http.client.HTTPConnection(self.endpoint.host, self.endpoint.port)
+        # Not its own connect(): that one can neither be given up nor verify through a proxy alike everywhere.
+        connection.sock = self._connected()
         try:
-            connection.connect()
-            connection.sock.settimeout(max(0.1, self.deadline.remaining()))
+            if self.connecting.is_abandoned:
+                # Whoever waited has gone on, and has said that nothing was sent.
+                raise socket.timeout
+            connection.sock.settimeout(self.connecting.seconds_left())
             # putrequest instead of request(): no header but these leaves this machine.
             connection.putrequest("POST", self.target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", self.endpoint.authority)
@@ -100,19 +110,28 @@ class _Exchange:
             connection.putheader("Content-Type", "application/json")
             connection.putheader("Content-Length", str(len(self.body)))
             connection.putheader("Connection", "close")
+            self.was_handed = True
             connection.endheaders(self.body)
             return _read(connection.getresponse())
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self.endpoint.host, self.endpoint.port
-        seconds = min(CONNECT_SECONDS, max(0.1, self.deadline.remaining()))
-        if self.endpoint.is_tls:
-            from telemetry_client.tls import tls_context  # noqa: PLC0415 - minimal builds of Python have no TLS
+    def _connected(self) -> socket.socket:
+        endpoint, proxy = self.endpoint, self.proxy
+        if not endpoint.is_tls:
+            return self.connecting.connect(endpoint.host, endpoint.port, CONNECT_SECONDS)
+        from telemetry_client.tls import tls_context  # noqa: PLC0415 - minimal builds of Python have no TLS
 
-            return http.client.HTTPSConnection(host, port, timeout=seconds, context=tls_context())
-        return http.client.HTTPConnection(host, port, timeout=seconds)
+        context = tls_context()
+        host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
+        sock = self.connecting.connect(host, port, CONNECT_SECONDS)
+        try:
+            if proxy:
+                open_tunnel(sock, endpoint, proxy)
+            return context.wrap_socket(sock, server_hostname=endpoint.host)
+        except BaseException:
+            sock.close()
+            raise
 
 
 def _read(response: http.client.HTTPResponse) -> Answer:

@@ -1,0 +1,32 @@
+"""The line that comes before the first send where no person chose on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from telemetry_client.permits import Permits
+
+# Shows the notice to a person, and says whether it could.
+Announce = Callable[[str], bool]
+
+
+def notice_text(permits: Permits) -> str:
+    """The notice, in one line."""
+    return (
+        "telemetry-client: this image reports its product, version, source (vm, cloud or container), OS "
+        "version, instance type, language and a random number made for each report to its vendor; "
+        "`telemetry-client show` shows it, `telemetry-client off` ends it "
+        f"({permits.contact}, {permits.url})"
+    )
+
+
+def announce_on_stderr(notice: str) -> bool:
+    """Shows the notice on the standard error, which is a container's log; False where there is none."""
+    try:
+        print(notice, file=sys.stderr, flush=True)
+    except (OSError, ValueError, AttributeError):
+        return False
+    # Without a console Python sets it to None, and print() then silently prints nothing.
+    return sys.stderr is not None
