@@ -1,0 +1,123 @@
+#!/bin/sh
+# Puts the telemetry client and its boot integration into an image, or takes them out.
+#
+#   install.sh --client shell|python [--root DIR] [--url https://...] [--default on|off]
+#              [--product NAME --product-version VERSION] [--no-units]
+#   install.sh --remove [--root DIR]
+#
+# --root DIR         a mounted image; without it, this system
+# --url, --default   written to /etc/telemetry-client/image if that is not there yet
+# --product ...      for images that do not say themselves what they are; for the unit
+# --no-units         the client alone, e.g. for a container
+#
+# The administrator's file /etc/telemetry-client/config and what the client remembers are left alone, by --remove too.
+set -eu
+
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+sdk=$here/../../client_sdk
+root='' client='' url='' default='' product='' version='' units=yes remove=no
+
+fail() {
+    printf 'install.sh: %s\n' "$1" >&2
+    exit 2
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --client | --root | --url | --default | --product | --product-version)
+        [ $# -gt 1 ] || fail "$1 needs a value"
+        case $1 in
+        --client) client=$2 ;;
+        --root) root=${2%/} ;;
+        --url) url=$2 ;;
+        --default) default=$2 ;;
+        --product) product=$2 ;;
+        --product-version) version=$2 ;;
+        esac
+        shift 2
+        ;;
+    --no-units) units=no && shift ;;
+    --remove) remove=yes && shift ;;
+    *) fail "not understood: see the first lines of this file" ;;
+    esac
+done
+
+usr=$root/usr/lib/telemetry-client
+image=$root/etc/telemetry-client/image
+systemd=$root/usr/lib/systemd/system
+wanted=$root/etc/systemd/system/timers.target.wants
+
+remove_all() {
+    for timer in telemetry-client.timer telemetry-client-retry.timer; do
+        [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemctl stop "$timer" || :
+        rm -f "$wanted/$timer"
+    done
+    for unit in "$here"/systemd/*; do
+        rm -f "$systemd/${unit##*/}"
+    done
+    rm -rf "$usr"
+    rm -f "$root/usr/bin/telemetry-client" "$root/etc/profile.d/telemetry-client.sh"
+}
+
+install_client() {
+    mkdir -p "$usr" "$root/usr/bin"
+    case $client in
+    shell) install -m 0755 "$sdk/shell/telemetry-client" "$root/usr/bin/telemetry-client" ;;
+    python)
+        rm -rf "$usr/python"
+        mkdir -p "$usr/python/telemetry_client"
+        cp "$sdk"/python/telemetry_client/*.py "$sdk/python/telemetry_client/permits.json" "$usr/python/telemetry_client"
+        printf 'import sys\n\nfrom telemetry_client.__main__ import main\n\nsys.exit(main())\n' >"$usr/python/__main__.py"
+        chmod -R u=rwX,go=rX "$usr/python"
+        # -I: nothing that the caller's directory or environment holds is imported.
+        printf '#!/bin/sh\nexec python3 -I /usr/lib/telemetry-client/python "$@"\n' >"$root/usr/bin/telemetry-client"
+        chmod 0755 "$root/usr/bin/telemetry-client"
+        # Compiled once here, because a service cannot write there; elsewhere the image's Python may be another one.
+        [ -n "$root" ] || python3 -m compileall -q "$usr/python" || :
+        ;;
+    *) fail "--client is shell or python" ;;
+    esac
+}
+
+install_image_file() {
+    if [ -e "$image" ] || [ -z "$url$default" ]; then
+        return
+    fi
+    mkdir -p "$root/etc/telemetry-client"
+    {
+        echo "# What holds in this image while nobody says otherwise in the file \`config\` beside it."
+        [ -z "$default" ] || echo "default = $default"
+        [ -z "$url" ] || echo "url = $url"
+    } >"$image"
+    chmod 0644 "$image"
+}
+
+install_units() {
+    mkdir -p "$systemd" "$wanted" "$root/etc/profile.d"
+    for unit in "$here"/systemd/*; do
+        install -m 0644 "$unit" "$systemd/${unit##*/}"
+    done
+    for timer in telemetry-client.timer telemetry-client-retry.timer; do
+        ln -sf "/usr/lib/systemd/system/$timer" "$wanted/$timer"
+    done
+    install -m 0755 "$here/user-data" "$usr/user-data"
+    if [ -n "$product$version" ]; then
+        printf 'TELEMETRY_PRODUCT=%s\nTELEMETRY_PRODUCT_VERSION=%s\n' "$product" "$version" >"$usr/environment"
+    fi
+    # Where the image says on, whoever logs in reads it before the first report leaves.
+    if grep -Eqs '^[[:blank:]]*default[[:blank:]]*=[[:blank:]]*on' "$image"; then
+        install -m 0644 "$here/notice" "$usr/notice"
+        install -m 0644 "$here/profile.sh" "$root/etc/profile.d/telemetry-client.sh"
+    fi
+}
+
+case $default in on | off | '') ;; *) fail "--default is on or off" ;; esac
+case $product$version in *[!a-zA-Z0-9.+_~-]*) fail "a product or version holds other characters than letters, digits and .+_~-" ;; esac
+
+if [ "$remove" = yes ]; then
+    remove_all
+    exit 0
+fi
+install_client
+install_image_file
+[ "$units" = no ] || install_units

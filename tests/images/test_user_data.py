@@ -1,0 +1,120 @@
+"""The opt-out in a machine's user-data: heard wherever it stands, never run, and never an opt-in."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+SCRIPT = PROJECT / "deploy" / "images" / "user-data"
+
+SAYS_OFF = {
+    "alone": b"telemetry=off\n",
+    "without a line end": b"telemetry=off",
+    "blanks, capitals and CR": b"  TELEMETRY = OFF \t\r\n",
+    "quotes": b"telemetry='off'\ntelemetry=\"on\"\n",
+    "export": b"#!/bin/sh\nexport TELEMETRY=0\n",
+    "between others": b"# Bitnami\nPASSWORD=x\ntelemetry=false\nOTHER=1\n",
+    "off beside on": b"telemetry=on\ntelemetry=off\ntelemetry=on\n",
+    "not clearly on": b"telemetry=onn\n",
+    "an expansion": b"telemetry=$(echo on)\n",
+    "do not track": b"DO_NOT_TRACK=1\n",
+    "in a MIME part": b"MIME-Version: 1.0\n\n--x\nContent-Type: text/plain\n\ntelemetry=off\n--x--\n",
+    "among NULs": b"\x1f\x8b\x00\x00\ntelemetry=off\n\xff\xfe\x00",
+    "the last line of 16 kB": b"#" * 16368 + b"\ntelemetry=off\n",
+}
+SAYS_NOTHING = {
+    "empty": b"",
+    "on": b"telemetry=on\n",
+    "on in quotes": b'telemetry = "On"\nDO_NOT_TRACK=0\n',
+    "not set": b"telemetry=\nDO_NOT_TRACK=\n",
+    "another key": b"my_telemetry=off\ntelemetry_url=off\nx telemetry=off\n",
+    "a comment": b"# telemetry=off\n",
+    "after 16 kB": b"#" * 20000 + b"\ntelemetry=off\n",
+    "no text": bytes(range(256)) * 64,
+}
+
+
+def run(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", SCRIPT, root], capture_output=True, text=True, check=False, timeout=20)
+
+
+def place(root: Path, text: bytes, name: str = "user-data.txt") -> Path:
+    file = root / "var/lib/cloud/instance" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text)
+    return root / "etc/telemetry-client/config"
+
+
+@pytest.mark.parametrize("text", SAYS_OFF.values(), ids=SAYS_OFF)
+def test_off_goes_into_the_administrators_file(tmp_path: Path, text: bytes) -> None:
+    config = place(tmp_path, text)
+    for _twice in range(2):
+        assert run(tmp_path).returncode == 0
+        assert config.read_text(encoding="utf-8") == "\n# user-data of this machine says so\ntelemetry = off\n"
+    assert not (tmp_path / "run/telemetry-client/user-data-says-off").exists()
+
+
+@pytest.mark.parametrize("text", SAYS_NOTHING.values(), ids=SAYS_NOTHING)
+def test_anything_else_changes_nothing(tmp_path: Path, text: bytes) -> None:
+    place(tmp_path, text)
+    told = run(tmp_path)
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    assert not (tmp_path / "etc").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cloud_init_unpacked_is_heard_too(tmp_path: Path) -> None:
+    place(tmp_path, b"\x1f\x8b not text")
+    config = place(tmp_path, b"telemetry=off\n", "user-data.txt.i")
+    run(tmp_path)
+    assert "telemetry = off" in config.read_text(encoding="utf-8")
+
+
+def test_what_the_administrator_wrote_stays(tmp_path: Path) -> None:
+    config = place(tmp_path, b"telemetry=off\n")
+    config.parent.mkdir(parents=True)
+    config.write_text("url = https://telemetry.example.com\ntelemetry = on", encoding="utf-8")
+    run(tmp_path)
+    lines = config.read_text(encoding="utf-8").split("\n")
+    assert lines[:2] == ["url = https://telemetry.example.com", "telemetry = on"]
+    assert "telemetry = off" in lines
+
+
+def test_nothing_of_it_is_run(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    run_me = f"touch {canary}"
+    place(
+        tmp_path, f"#!/bin/sh\n{run_me}\ntelemetry=`{run_me}`\ntelemetry=$({run_me})\ntelemetry='; {run_me}\n".encode()
+    )
+    run(tmp_path)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("what", ["a directory", "a fifo"])
+def test_where_the_file_cannot_be_written_the_mark_holds_the_sender_back(tmp_path: Path, what: str) -> None:
+    config = place(tmp_path, b"telemetry=off\n")
+    config.parent.mkdir(parents=True)
+    if what == "a fifo":
+        subprocess.run(["mkfifo", config], check=True)
+    else:
+        config.mkdir()
+    told = run(tmp_path)
+    assert told.returncode == 0
+    assert "this holds for this boot" in told.stderr
+    assert (tmp_path / "run/telemetry-client/user-data-says-off").exists()
+
+
+@pytest.mark.parametrize("what", ["nothing", "a directory", "a fifo"])
+def test_without_user_data_nothing_happens(tmp_path: Path, what: str) -> None:
+    file = tmp_path / "var/lib/cloud/instance/user-data.txt"
+    file.parent.mkdir(parents=True)
+    if what == "a directory":
+        file.mkdir()
+    elif what == "a fifo":
+        subprocess.run(["mkfifo", file], check=True)
+    told = run(tmp_path)
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
