@@ -67,6 +67,8 @@ oracle: $(READY) ## add an independent judge of the privacy accounting to .venv 
 bench: $(READY) ## measure and print
 	$(BIN)/python -m tests.bench.bench
 	$(BIN)/python -m tests.reports.pages.speed
+	$(MAKE) client
+	$(BIN)/python -m tests.bench.clients
 
 schemas: $(READY) ## write the generated pages and schemas from the code
 	$(BIN)/python -m schemas.generate
