@@ -18,7 +18,8 @@ from collector.store.engine import Engine
 from tests.publishers import rules_of
 
 # Made from the request and the clock alone.
-_OF_THE_REQUEST = {"date", "etag"}
+# A file is called by the question alone, see Question.file_name.
+_OF_THE_REQUEST = {"date", "etag", "content-disposition"}
 
 
 class CountingEngine:
