@@ -298,3 +298,9 @@ def test_a_pipe_in_place_of_a_file_does_not_block(root: Path, machine: BuildMach
     (root / "etc").mkdir()
     os.mkfifo(root / "etc/os-release")
     assert detect_os_version(machine()) is None
+
+
+def test_a_source_that_is_none_is_not_repeated(machine: BuildMachine) -> None:
+    report = compose(PERMITS, collect(machine({"TELEMETRY_SOURCE": "\x1b[31mred"}), Given(language="de")))
+    assert "red" not in repr(report.left_out)
+    assert ("language", "not permitted from this source") in report.left_out

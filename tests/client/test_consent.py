@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import PACKAGE_PARENT
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
@@ -451,3 +452,21 @@ def test_off_that_is_stored_in_one_place_only_says_whom_it_reaches(cli: Cli, tmp
     assert (done.returncode, done.stdout) == (1, f"off, stored in {cli.state}/consent\n")
     assert "another state directory does not know of it" in done.stderr
     assert "mkdir -p /etc/telemetry-client" in done.stderr
+
+
+def test_a_closed_standard_error_shows_no_notice_and_sends_nothing(
+    cli: Cli, collector: Collector, place: Place
+) -> None:
+    place(IMAGE_FILE, f"default = on\nurl = {collector.url}\n")
+    facts = ("--product", "wordpress", "--product-version", "6.4.2-0")
+    command = [sys.executable, "-m", "telemetry_client", "send", "--root", str(cli.root), "--state-dir", str(cli.state)]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *command, *facts],
+        env={"PYTHONPATH": str(PACKAGE_PARENT), "HOME": str(cli.state.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "nothing was sent: the notice that comes first could not be shown\n"
+    assert collector.connections == 0
+    assert not (cli.state / "notice").exists()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.images.debian_tree import Tree
     from tests.images.network import Network
 
-SHELLS = {"dash": "dash", "bash": "bash", "busybox": "busybox sh"}
+SHELLS = {"dash": "dash", "bash": "bash", "busybox": "/usr/bin/busybox sh"}
 SENDERS = ("curl", "wget", "openssl")
 PRODUCT = {"TELEMETRY_PRODUCT": "wordpress", "TELEMETRY_PRODUCT_VERSION": "6.4.2-0"}
 LEFT_OVER = """

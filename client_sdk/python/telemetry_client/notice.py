@@ -24,9 +24,11 @@ def notice_text(permits: Permits) -> str:
 
 def announce_on_stderr(notice: str) -> bool:
     """Shows the notice on the standard error, which is a container's log; False where there is none."""
+    # None where it is closed, or without a console; print() would then show it on the standard output.
+    if sys.stderr is None:
+        return False
     try:
         print(notice, file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):
         return False
-    # Without a console Python sets it to None, and print() then silently prints nothing.
-    return sys.stderr is not None
+    return True

@@ -80,7 +80,9 @@ def compose(permits: Permits, facts: Mapping[str, Fact]) -> Report:
             if permit.required:
                 missing.append(name)
         elif source not in permit.sources:
-            left_out.append(LeftOut(name, f"not permitted from source {source}"))
+            # A source that is none is somebody's text: it is not repeated.
+            whose = f"source {source}" if source in terms.sources else "this source"
+            left_out.append(LeftOut(name, f"not permitted from {whose}"))
         else:
             entries.append(Entry(permit, fact))
     left_out.extend(LeftOut(name, f"not a field of {terms.id}") for name in known if name not in terms.fields)

@@ -227,6 +227,9 @@ class Place:
             )
             ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode(errors="backslashreplace"))
         left = [*self.temporary.iterdir(), *self.current.iterdir()]
+        # One in the background is still at work.
+        if "--background" not in rest:
+            left += self.state.glob("**/.telemetry-*")
         assert not left, f"left behind by {client.name}: {left}"
         return ran
 

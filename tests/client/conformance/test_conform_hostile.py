@@ -145,3 +145,17 @@ def _admits(name: str, value: bytes) -> bool:
         return text in rule["enum"]
     # \Z: a `$` would let a line end through.
     return len(text) <= rule["maxLength"] and bool(re.fullmatch(rule["pattern"].removesuffix("$"), text))
+
+
+@pytest.mark.parametrize("client", alone("hostile"))
+def test_files_that_are_large(client: Client, place: Place) -> None:
+    long_line = "# " + "x" * 1_000_000 + "\n"
+    many_lines = "LC_TIME=de_DE\n" * 20_000
+    place.put(place.in_root("/etc/os-release"), f"ID=debian\n{long_line}VERSION_ID=12\n" + "#" * 100_000 + "\nID=no\n")
+    place.put(place.in_root("/etc/locale.conf"), f"{many_lines}LANG=pt_BR\n")
+    padding = {f"key-{number}": {"a": [1, 2.5, None, True, 'x"y']} for number in range(2_000)}
+    data = {"v1": padding, "ds": {"meta_data": {"instance-type": "cx22"}}}
+    place.put(place.in_root(INSTANCE_DATA), json.dumps(data, indent=1))
+    place.put(place.in_root("/opt/bitnami/.bitnami_components.json"), "[" * 200_000)
+    body = json.loads(str(_quiet(place.run(client, "show", "--format", "json"))["body"]))
+    assert (body["os_version"], body["language"], body["instance_type"]) == ("debian-12", "pt-BR", "cx22")
