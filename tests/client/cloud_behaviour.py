@@ -145,7 +145,7 @@ def _changed(there: Surroundings, method: str, path: str, said: Said, headers: M
     changed = {
         "empty": said._replace(body=b""),
         "garbage": said._replace(body=b"<html> no \xff\x00 type </html>\n"),
-        "long": said._replace(body=said.body + b" " * 1024),
+        "long": said._replace(body=said.body + b" " * (16 * 1024)),
         "no-flavor": said._replace(headers={}),
     }
     return changed.get(there.mode, said)

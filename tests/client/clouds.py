@@ -17,7 +17,7 @@ Modes, of the cloud's own service; any other address answers 404:
     slow         each answer comes 1.5 s late           drip         a byte each 0.1 s, for ever
     redirect     302 to another path, which would tell "redirected.large"
     error        500, with a type as its body           empty        200 without a body
-    garbage      200, with what is no type              long         200, with more than 1 KiB, most of it blanks
+    garbage      200, with what is no type              long         200, with more than 16 KiB, most of it blanks
     endless      200, and a body without end            bad-token    a token of two lines
     no-token     no token is given, but the question is answered without one, as IMDSv1 is
     no-flavor    without the headers that the answer must carry (gcp)

@@ -1,7 +1,7 @@
 """Asks a cloud's metadata service for the machine's size; bounded in time whatever the service does.
 
 Invariants: directly, whatever proxy is set; no redirect is followed; nothing is asked twice; the answer is one of
-status 200 with at most 1 KiB, or none. A service that drips a byte at a time ignores socket timeouts, so the
+status 200 with at most 16 KiB, or none. A service that drips a byte at a time ignores socket timeouts, so the
 question runs in a daemon thread whose socket is shut down when time is up.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 1.0
 TOTAL_SECONDS = 2.0
-MAX_ANSWER_BYTES = 1024
+MAX_ANSWER_BYTES = 16 * 1024
 _OK = 200
 _PORT = 80
 _TOKEN = re.compile(r"[!-~]{1,512}")
