@@ -20,7 +20,9 @@ for %%V in (DO_NOT_TRACK CI CONTINUOUS_INTEGRATION GITHUB_ACTIONS GITLAB_CI BUIL
 for %%F in ("\etc\telemetry-client\config" "\etc\telemetry-client\image") do (
     call :file_allows %%F "telemetry" || exit /b 0
 )
-if defined TELEMETRY_CONFIG call :file_allows "!TELEMETRY_CONFIG!" "telemetry" || exit /b 0
+if defined TELEMETRY_CONFIG (
+    call :file_allows "!TELEMETRY_CONFIG!" "telemetry" || exit /b 0
+)
 for %%D in (LOCALAPPDATA XDG_STATE_HOME) do if defined %%D (
     call :file_allows "!%%D!\telemetry-client\consent" "choice" || exit /b 0
     if exist "!%%D!\telemetry-client\stopped" exit /b 0

@@ -149,9 +149,14 @@ own_places() {
     fi
 }
 
-all_places() {
+# The same after the one that the environment names.
+used_places() {
     [ -z "${TELEMETRY_STATE_DIR-}" ] || printf '%s\n' "$TELEMETRY_STATE_DIR"
     own_places
+}
+
+all_places() {
+    used_places
     printf '%s\n' "$root/var/lib/telemetry-client" /var/lib/telemetry-client
 }
 
@@ -173,7 +178,9 @@ holds() { # whether the file $1 holds the text $2; a FIFO in its place would blo
 # --- remembering a no -------------------------------------------------------------------------------------------------
 
 write_whole() { # the text $2 as the file $1, beside it first
-    mkdir -p "${1%/*}" && chmod 755 "${1%/*}" || return 1
+    if [ ! -d "${1%/*}" ]; then
+        mkdir -p "${1%/*}" && chmod 755 "${1%/*}" || return 1
+    fi
     temporary=${1%/*}/.telemetry-$$
     rm -f "$temporary"
     if (set -C && printf '%s\n' "$2" >"$temporary") && chmod 644 "$temporary" && mv -f "$temporary" "$1"; then
@@ -184,12 +191,11 @@ write_whole() { # the text $2 as the file $1, beside it first
 }
 
 remember_no() {
-    { [ -z "${TELEMETRY_STATE_DIR-}" ] || printf '%s\n' "$TELEMETRY_STATE_DIR"; own_places; } |
-        while IFS= read -r place; do
-            # First forget, then store: where storing fails, at least nothing old is left to be sent.
-            rm -f "$place/outbox"/*.json
-            write_whole "$place/consent" "choice = off${newline}chosen_at = $(date +%s)"
-        done
+    used_places | while IFS= read -r place; do
+        # First forget, then store: where storing fails, at least nothing old is left to be sent.
+        rm -f "$place/outbox"/*.json
+        write_whole "$place/consent" "choice = off${newline}chosen_at = $(date +%s)"
+    done
 }
 
 # --- one report -------------------------------------------------------------------------------------------------------
@@ -242,20 +248,21 @@ make_body() {
 deliver() {
     make_body
     [ "$(printf '%s' "$body" | post)" = 410 ] || return
-    own_places | while IFS= read -r place; do
+    used_places | while IFS= read -r place; do
+        rm -f "$place/outbox"/*.json
         write_whole "$place/stopped" 'version = 1'
         break
     done
 }
 
-# In the background, of which nothing is left after 14 seconds.
+# In the background, of which nothing is left after ten seconds.
 in_the_background() {
     trap '' HUP
     deliver <&3 3<&- &
     delivery=$!
     {
         trap 'kill "$pause"; exit' TERM
-        sleep 14 3<&- &
+        sleep 10 3<&- &
         pause=$!
         wait "$pause"
         kill -9 "$delivery"
@@ -302,5 +309,10 @@ if [ -n "$dry_run" ]; then
     printf '%s' "$body" | post || nothing_is_sent 'the collector cannot be reached'
     exit 0
 fi
-in_the_background </dev/null >/dev/null &
+# `exec`: where a redirection is for one command, the shell keeps the caller's output open beside it, and who waits for
+# its end would wait for curl.
+(
+    exec </dev/null >/dev/null
+    in_the_background
+) &
 exit 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 
+from schemas.reports import InstallBuilderRun
+from telemetry_client.consent import _CI_VARIABLES
 from tests.client.installbuilder.installbuilder_schema import (
     ELEMENTS,
     NO_VARIABLES,
@@ -98,6 +101,20 @@ def test_what_the_component_packs_lies_beside_it() -> None:
     assert all((ROOM / name).is_file() for name in packed)
     # cmd reads labels wrongly in a file with bare line feeds.
     assert (ROOM / "send.cmd").read_bytes().replace(b"\r\n", b"").count(b"\n") == 0
+
+
+def test_the_twins_know_the_same_build_machines_fields_and_limits() -> None:
+    unix = (ROOM / "send.sh").read_text(encoding="utf-8")
+    windows = (ROOM / "send.cmd").read_text(encoding="utf-8")
+    build_machines = set(_CI_VARIABLES)
+    assert set(re.findall(r"\$\{([A-Z_]+)-\}", unix.partition("for value in")[2].partition("do")[0])) == build_machines
+    [named] = re.findall(r"in \(DO_NOT_TRACK ([A-Z_ ]+)\)", windows)
+    assert set(named.split()) == build_machines
+    for option in ("-q", "--proto =https", "--max-redirs 0", "--connect-timeout 3", "-m 8", "-A product-telemetry/1"):
+        assert all(re.search(rf"[ =]{re.escape(option)}\s", program) for program in (unix, windows)), option
+    fields = set(InstallBuilderRun.model_fields) - {"report_id"}
+    assert set(re.findall(r"add_field (\w+)", unix)) == fields
+    assert {field for field in fields if f"{field}=" in windows or f"{field}@" in windows} == fields
 
 
 def test_the_box_is_empty_until_a_person_ticks_it() -> None:
