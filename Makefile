@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-crash test-outage test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
+.PHONY: help setup run demo test test-tcl test-crash test-outage test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -41,6 +41,10 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 test: lint ## lint and every test, about five minutes on two cores
 	$(BIN)/collector check
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-tcl: $(READY) ## the Tcl client: its own tests and the suite of all clients, two minutes; needs tclsh and tcl-tls
+	$(BIN)/python -m pytest tests/client/tcl
+	$(BIN)/python -m pytest tests/client/conformance -k tcl
 
 test-crash: $(READY) ## power cuts, full disks and 100 kills under load, about four minutes
 	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -s tests/crash

@@ -1,7 +1,7 @@
 """Writes what is published from the policy and the models; `make schemas` runs it, a test finds drift.
 
 Written: a JSON Schema for each report, `permits.json` (what clients may send; a copy is embedded in
-each client, in the shell client as a block of shell) and `DATA.md` for people.
+each client, in the shell and Tcl clients in the form of their language) and `DATA.md` for people.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from schemas.data_dictionary import data_dictionary
 from schemas.policy import Policy, load_policy
 from schemas.reports import REPORTS, json_schema
 from schemas.shell_permits import with_permits
+from schemas.tcl_permits import tcl_permits
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Path("schemas/published")
 CLIENT_COPIES = (Path("client_sdk/python/telemetry_client/permits.json"),)
 SHELL_CLIENT = Path("client_sdk/shell/telemetry-client")
+TCL_COPY = Path("client_sdk/tcl/lib/permits.tcl")
 
 
 def permits(policy: Policy) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def published_files(policy: Policy) -> dict[Path, str]:
     }
     files |= {PUBLISHED / "permits.json": permits_text, PUBLISHED / "DATA.md": data_dictionary(policy)}
     files[SHELL_CLIENT] = with_permits((ROOT / SHELL_CLIENT).read_text(encoding="utf-8"), permits(policy))
+    files[TCL_COPY] = tcl_permits(permits(policy))
     return files | dict.fromkeys(CLIENT_COPIES, permits_text)
 
 

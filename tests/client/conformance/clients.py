@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SDK = Path(__file__).parents[3] / "client_sdk"
 SHELL = str(SDK / "shell/telemetry-client")
+TCL = str(SDK / "tcl/telemetry.tcl")
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _EVERY = 6
 _MOST_SECONDS = 40
@@ -66,6 +67,7 @@ CLIENTS = (
     Client("dash", ("dash", SHELL), ("dash", SHELL), is_thorough=True),
     Client("bash", ("bash", "--posix", SHELL), ("bash", SHELL)),
     Client("busybox", ("busybox", "ash", SHELL), ("busybox", SHELL)),
+    Client("tcl", ("tclsh", TCL), ("tclsh", TCL), is_thorough=True),
 )
 
 
