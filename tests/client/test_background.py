@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import PACKAGE_PARENT
 
 from telemetry_client.background import Task, leave_behind, start_detached
 from telemetry_client.facts import Given
 from telemetry_client.state import State
+from tests.client.conftest import PACKAGE_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PACKAGE_PARENT
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from telemetry_client.fact import Fact
 from telemetry_client.facts import Given
 from telemetry_client.permits import IMAGE_BOOT, INSTALLBUILDER_RUN, load_permits
 from telemetry_client.state import SYSTEM_DIRECTORY, Choice, State
+from tests.client.conftest import PACKAGE_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

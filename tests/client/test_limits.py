@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import PACKAGE_PARENT
 
 from telemetry_client.boot import BOOT_ID, FIRST_PROCESS, this_boot
 from telemetry_client.client import Client, open_client
@@ -23,6 +22,7 @@ from telemetry_client.pause import begin_pause, bound_seconds, end_pause, second
 from telemetry_client.permits import load_permits
 from telemetry_client.result import Fate, Result
 from telemetry_client.state import State
+from tests.client.conftest import PACKAGE_PARENT
 
 if TYPE_CHECKING:
     from conftest import BuildMachine, Cli, Collector, OpenAt, Place

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PACKAGE_PARENT
 
 from telemetry_client.metadata_services import SERVICES
 from tests.client.cloud_services import ADDRESSES, CLOUDS, TOKEN
 from tests.client.clouds import InCloud, what_is_missing
+from tests.client.conftest import PACKAGE_PARENT
 from tests.conftest import missing
 from tests.machine_choice import skip_where_the_machine_says_off
 

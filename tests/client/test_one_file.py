@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import PACKAGE_PARENT
 
 import telemetry_client
+from tests.client.conftest import PACKAGE_PARENT
 from tests.conftest import PROJECT, missing
 from tests.machine_choice import skip_where_the_machine_says_off
 from tests.test_packaging import old_python

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
 if TYPE_CHECKING:
     from telemetry_client.permits import Permits
@@ -27,8 +28,23 @@ def announce_on_stderr(notice: str) -> bool:
     # None where it is closed, or without a console; print() would then show it on the standard output.
     if sys.stderr is None:
         return False
+    line = notice + "\n"
     try:
-        print(notice, file=sys.stderr, flush=True)
+        sys.stderr.flush()
+        descriptor = _descriptor_of(sys.stderr)
+        if descriptor is None:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+            return True
+        # Past the buffer: what a full disk refuses would otherwise be tried again, and fail the program, at its end.
+        return os.write(descriptor, line.encode("ascii")) == len(line)
     except (OSError, ValueError, AttributeError):
         return False
-    return True
+
+
+def _descriptor_of(stream: TextIO) -> Optional[int]:
+    """None where something else stands in for the standard error, as in a program that embeds this client."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None

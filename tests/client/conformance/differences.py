@@ -19,4 +19,13 @@ class Difference(NamedTuple):
     reason: str
 
 
-DIFFERENCES: tuple[Difference, ...] = ()
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        ("python",),
+        "hostile-arguments",
+        ("dashes-0", "dot-2", "dot-3"),
+        "Commands: `--opt value` and `--opt=value` are the same",
+        "argparse takes a value that is two dashes for the end of the options: nothing is sent that is wrong, but "
+        "`show` does not say that a value was left out",
+    ),
+)

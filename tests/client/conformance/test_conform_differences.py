@@ -11,6 +11,7 @@ from tests.client.conformance.differences import DIFFERENCES, Difference
 from tests.client.conformance.machines import read_machines
 from tests.client.conformance.situations import read_situations
 from tests.client.conformance.test_conform_clouds import QUESTIONS
+from tests.client.conformance.test_conform_hostile import PLACES, groups
 from tests.client.conformance.test_conform_usage import ADDRESSES, PROXIES
 
 CASES = {
@@ -18,6 +19,7 @@ CASES = {
     "consent": set(read_situations()),
     "answers": set(read_answers()),
     "usage": {*ADDRESSES, *PROXIES},
+    "hostile-arguments": set(groups(range(PLACES))),
     "clouds": {f"{cloud}-ok" for cloud in QUESTIONS},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
 import pytest
 
@@ -19,20 +20,21 @@ _BLANKS = b" \t\r\x0b\x0c"
 
 
 # So many different values share a run, in different places; with CONFORMANCE=all each value is in each place.
-_PLACES = 4
+PLACES = 4
 
 
-def _groups() -> dict[str, tuple[bytes, ...]]:
+def groups(shifts: Iterable[int]) -> dict[str, tuple[bytes, ...]]:
+    """Values that share a run, by the first one's name and by how far each is from its first place."""
     names = list(VALUES)
-    shifts = range(_PLACES) if wants_all() else [0]
     return {
-        f"{names[first]}-{shift}": tuple(VALUES[names[(first + shift + n) % len(names)]] for n in range(_PLACES))
-        for first in range(0, len(names), _PLACES)
+        f"{names[first]}-{shift}": tuple(VALUES[names[(first + shift + n) % len(names)]] for n in range(PLACES))
+        for first in range(0, len(names), PLACES)
         for shift in shifts
     }
 
 
-every_group = pytest.mark.parametrize(("client", "values"), each("hostile", _groups()))
+GROUPS = groups(range(PLACES) if wants_all() else [0])
+every_group = pytest.mark.parametrize(("client", "values"), each("hostile", GROUPS))
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def hostile(values: tuple[bytes, ...], place: Place) -> list[bytes]:
     return [value.replace(b"{ran}", bytes(place.home / "ran")) for value in values]
 
 
-@every_group
+@pytest.mark.parametrize(("client", "values"), each("hostile-arguments", GROUPS))
 def test_facts_in_arguments_and_variables(client: Client, place: Place, hostile: list[bytes]) -> None:
     system, instance, language, version = hostile
     given = (b"--os-version=" + system, b"--instance-type=" + instance, b"--language=" + language)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,9 @@ _KEPT_NOWHERE = "a report with a licence key is tried once and never kept"
 class Watcher(Listener):
     """A collector that looks around, while it is asked, for processes that show the key."""
 
-    def __init__(self, interpreter: str) -> None:
+    def __init__(self, interpreter: str, key: str) -> None:
         super().__init__()
+        self.key = key.encode()
         self.interpreter = Path(interpreter).name
         self.shown: list[str] = []
 
@@ -31,10 +33,10 @@ class Watcher(Listener):
             with contextlib.suppress(OSError):
                 command = (process / "cmdline").read_bytes()
                 is_client = Path(os.fsdecode(command.split(b"\0")[0])).name == self.interpreter
-                if KEY.encode() in command:
+                if self.key in command:
                     self.shown.append(f"argument of {command!r}")
                 # The client itself may have been given it that way; what it starts may not.
-                if not is_client and KEY.encode() in (process / "environ").read_bytes():
+                if not is_client and self.key in (process / "environ").read_bytes():
                     self.shown.append(f"environment of {command!r}")
         super()._answer(*arguments)  # type: ignore[arg-type]
 
@@ -43,26 +45,28 @@ class Watcher(Listener):
 @pytest.mark.parametrize("way", ["stdin", "variable"])
 @pytest.mark.parametrize(("status", "outcome"), [(202, "accepted"), (503, "lost"), (422, "refused"), (0, "lost")])
 def test_key_is_sent_and_forgotten(client: Client, place: Place, way: str, status: int, outcome: str) -> None:
+    # Of this test alone: others that run beside it may show theirs.
+    key = f"CANARY-{secrets.token_hex(8)}"
     agree(place)
-    with Watcher(client.command[0]) as listener:
+    with Watcher(client.command[0], key) as listener:
         listener.script = [Answer("", status).data("") if status else None]
         if way == "stdin":
-            facts, given = ("--license-key-stdin",), {"stdin": f"{KEY}\n".encode()}
+            facts, given = ("--license-key-stdin",), {"stdin": f"{key}\n".encode()}
         else:
-            facts, given = (), {"environment": {"TELEMETRY_LICENSE_KEY": KEY}}
+            facts, given = (), {"environment": {"TELEMETRY_LICENSE_KEY": key}}
         told = place.tell(client, "send", *INSTALLBUILDER, *facts, "--url", listener.url, **given)
     assert told["outcome"] == outcome
     assert ("tried once" in told["message"]) == (outcome == "lost")
     (request,) = listener.requests
     assert request.line == "POST /v1/reports/installbuilder-run/1 HTTP/1.1"
-    assert request.fields["license_key"] == KEY
+    assert request.fields["license_key"] == key
     assert list(request.fields) == ["report_id", "product", "product_version", "license_key"]
     assert listener.shown == []
-    _is_nowhere_below(place)
+    _is_nowhere_below(place, key)
     assert place.waiting() == []
     (line,) = place.sent()
-    assert line["body"] == request.body.decode().replace(KEY, "********")
-    assert KEY not in place.run(client, "log").out
+    assert line["body"] == request.body.decode().replace(key, "********")
+    assert key not in place.run(client, "log").out
 
 
 @every_client
@@ -127,7 +131,7 @@ def test_key_that_is_none_is_left_out(client: Client, place: Place) -> None:
         ]
 
 
-def _is_nowhere_below(place: Place) -> None:
+def _is_nowhere_below(place: Place, key: str = KEY) -> None:
     for path in place.base.rglob("*"):
-        assert KEY not in path.name
-        assert not path.is_file() or KEY.encode() not in path.read_bytes()
+        assert key not in path.name
+        assert not path.is_file() or key.encode() not in path.read_bytes()
