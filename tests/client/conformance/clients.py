@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,7 @@ class Client:
     """One client under one interpreter.
 
     needs: files and programs without which it cannot run. preloaded: a program that runs it many times.
+    of_interpreter: lines that the interpreter itself prints to the standard error, before the client's first.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=dict)
     is_thorough: bool = False
     preloaded: tuple[str, ...] = ()
+    of_interpreter: str = ""
 
     def lacks(self) -> str:
         """What is not there and is needed; empty where it can run."""
@@ -65,7 +68,13 @@ CLIENTS = (
         preloaded=(sys.executable, "-W", "error", str(Path(__file__).parent / "preloaded.py")),
     ),
     Client("dash", ("dash", SHELL), ("dash", SHELL), is_thorough=True),
-    Client("bash", ("bash", "--posix", SHELL), ("bash", SHELL)),
+    Client(
+        "bash",
+        ("bash", "--posix", SHELL),
+        ("bash", SHELL),
+        # Where LC_ALL names a locale that this machine has not got.
+        of_interpreter=r"bash: warning: setlocale: LC_ALL: .*\n",
+    ),
     Client("busybox", ("busybox", "ash", SHELL), ("busybox", SHELL)),
     Client("tcl", ("tclsh", TCL), ("tclsh", TCL), is_thorough=True),
 )
@@ -227,7 +236,10 @@ class Place:
                 text=False,
                 timeout=_MOST_SECONDS,
             )
-            ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode(errors="backslashreplace"))
+            errors = done.stderr.decode(errors="backslashreplace")
+            if client.of_interpreter:
+                errors = re.sub(client.of_interpreter, "", errors)
+            ran = Ran(done.returncode, done.stdout.decode(), errors)
         left = [*self.temporary.iterdir(), *self.current.iterdir()]
         # One in the background is still at work.
         if "--background" not in rest:
