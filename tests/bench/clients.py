@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PYTHON = os.path.realpath(sys.executable)
 PACKAGE = PROJECT / "client_sdk" / "python"
 SHELL = PROJECT / "client_sdk" / "shell" / "telemetry-client"
+TCL = PROJECT / "client_sdk" / "tcl"
 PYZ = PROJECT / "dist" / "telemetry-client.pyz"
 PRODUCT = ("--product", "wordpress", "--product-version", "6.4.2-0", "--os-version", "debian-12", "--language", "en-US")
 PATH = "/v1/reports/image-boot/1"
@@ -76,10 +77,11 @@ def clients() -> Iterator[Client]:
     yield Client("Python", (PYTHON, "-I", "-c", start), files)
     if PYZ.exists():
         yield Client("Python, one file", (PYTHON, "-I", str(PYZ)), (PYZ,))
-    if SHELL.exists():
-        for shell, command in (("dash", ("dash",)), ("bash", ("bash",)), ("busybox", ("busybox", "sh"))):
-            if shutil.which(shell):
-                yield Client(f"shell, {shell}", (*command, str(SHELL)), (SHELL,))
+    for shell, command in (("dash", ("dash",)), ("bash", ("bash",)), ("busybox", ("busybox", "sh"))):
+        if shutil.which(shell):
+            yield Client(f"shell, {shell}", (*command, str(SHELL)), (SHELL,))
+    if shutil.which("tclsh"):
+        yield Client("Tcl", ("tclsh", str(TCL / "telemetry.tcl")), (*TCL.glob("*.tcl"), *TCL.glob("lib/*.tcl")))
     curl = shutil.which("curl")
     if curl:
         options = ("-q", "-sS", "--proto", "=https", "--connect-timeout", "3", "-m", "8", "--data-binary", "@-")
@@ -116,10 +118,11 @@ class Meter:
 
     def _run(self, command: list[str]) -> tuple[float, float]:
         """Seconds until the caller goes on, and seconds of CPU until nothing is left."""
-        with self.body.open("rb") as body:
+        # Not to /dev/null: a notice that nobody can see holds a report back.
+        with self.body.open("rb") as body, (self.directory / "notices").open("ab") as notices:
             began = time.perf_counter()
             process = subprocess.Popen(
-                command, env=self.surroundings, stdin=body, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                command, env=self.surroundings, stdin=body, stdout=subprocess.DEVNULL, stderr=notices
             )
             _pid, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began

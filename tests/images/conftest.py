@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.images.booting import prepare_boot
-from tests.images.debian_tree import Tree, base_tree, needed, needs_shell_client, overlay
+from tests.images.debian_tree import Tree, base_tree, needed, overlay
 from tests.images.network import URL, Authority, Network, make_authority, private_network
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ def make_tree(tmp_path: Path, prepared: tuple[Path, ...]) -> Iterator[MakeTree]:
         def make(client: str = "", *options: str) -> Tree:
             directory = tmp_path / f"tree-{len(list(tmp_path.glob('tree-*')))}"
             tree = stack.enter_context(overlay(directory, *prepared))
-            if client == "shell":
-                needs_shell_client()
             if client:
                 product = ("--product", "wordpress", "--product-version", "6.4.2-0")
                 tree.install("--client", client, "--url", URL, "--default", "on", *product, *options)

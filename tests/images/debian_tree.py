@@ -27,7 +27,6 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "busybox", "ca-certificates", "curl", "wget", "openssl"),
     *("python3-minimal", "libpython3-stdlib"),
 )
-MIRROR = "http://deb.debian.org/debian"
 INSTALL = PROJECT / "deploy" / "images" / "install.sh"
 
 
@@ -38,12 +37,6 @@ def needed(*tools: str) -> None:
             missing(f"{tool} is missing")
     if os.geteuid() != 0:
         missing("not root: no chroot, overlay or container can be made")
-
-
-def needs_shell_client() -> None:
-    """Skips the test where the shell client is not in the checkout."""
-    if not (PROJECT / "client_sdk" / "shell" / "telemetry-client").exists():
-        missing("the shell client is missing")
 
 
 def base_tree() -> Path:
@@ -65,7 +58,7 @@ def _debootstrap(tree: Path) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     include = "--include=" + ",".join(PACKAGES)
     made = subprocess.run(
-        ["debootstrap", "--variant=minbase", include, SUITE, tree, MIRROR], capture_output=True, text=True, check=False
+        ["debootstrap", "--variant=minbase", include, SUITE, tree], capture_output=True, text=True, check=False
     )
     if made.returncode:
         missing(f"debootstrap made no tree: {made.stdout[-500:]}{made.stderr[-500:]}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import PROJECT
-from tests.images.debian_tree import needed, needs_shell_client
+from tests.images.debian_tree import needed
 
 if TYPE_CHECKING:
     from tests.images.conftest import MakeTree
@@ -132,7 +132,6 @@ def dockerfile() -> list[tuple[str, str]]:
 
 
 def test_the_dockerfile_fragment_builds_an_image_that_reports(make_tree: MakeTree, network: Network) -> None:
-    needs_shell_client()
     needed("systemd-nspawn")
     tree = make_tree()
     environment: dict[str, str] = {}

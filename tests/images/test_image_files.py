@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hcl2
 import pytest
+import yaml
 
 from telemetry_client.client import open_client
 from telemetry_client.machine import Machine
 from telemetry_client.permits import load_permits
 from telemetry_client.state import State
 from tests.conftest import PROJECT
-from tests.images.debian_tree import needed, needs_shell_client
+from tests.images.debian_tree import needed
 
 if TYPE_CHECKING:
     from tests.images.conftest import MakeTree
@@ -91,7 +93,6 @@ def packer_lines() -> list[str]:
 
 
 def test_the_packer_example_builds_an_image_that_sends(make_tree: MakeTree, network: Network) -> None:
-    needs_shell_client()
     tree = make_tree()
     lines = packer_lines()
     assert lines[-1] == "telemetry-client seal"
@@ -111,13 +112,11 @@ def test_the_packer_example_builds_an_image_that_sends(make_tree: MakeTree, netw
 
 def test_the_packer_example_is_hcl() -> None:
     # No more than a second opinion: the lines that matter were run by the test above.
-    hcl2 = pytest.importorskip("hcl2")
     with (IMAGES / "packer" / "image.pkr.hcl").open(encoding="utf-8") as file:
         assert hcl2.load(file)["build"]
 
 
 def test_the_kubernetes_example_is_a_deployment_that_opts_out(make_tree: MakeTree) -> None:
-    yaml = pytest.importorskip("yaml")
     deployment = yaml.safe_load((IMAGES / "kubernetes" / "deployment.yaml").read_text(encoding="utf-8"))
     assert deployment["kind"] == "Deployment"
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
