@@ -38,13 +38,13 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 	$(BIN)/mypy
 	$(BIN)/vermin --no-tips --violations -t=3.8- client_sdk/python
 
-test: lint ## lint and every test, about five minutes on two cores
+test: lint ## lint and every test, about eleven minutes on two cores
 	$(BIN)/collector check
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-test-tcl: $(READY) ## the Tcl client: its own tests and the suite of all clients, two minutes; needs tclsh and tcl-tls
+test-tcl: $(READY) ## the Tcl client: its own tests and all of the suite of all clients, three minutes; needs tclsh and tcl-tls
 	$(BIN)/python -m pytest tests/client/tcl
-	$(BIN)/python -m pytest tests/client/conformance -k tcl
+	CONFORMANCE=all $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/client/conformance -k tcl
 
 test-crash: $(READY) ## power cuts, full disks and 100 kills under load, about four minutes
 	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -s tests/crash

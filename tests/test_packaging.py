@@ -56,9 +56,12 @@ def test_wheel_holds_what_the_programs_read(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("tests/")]
 
 
+# Looked up before any test gives itself a home of its own.
+_PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+
+
 def old_python() -> str | None:
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = sorted(root.glob("versions/3.8.*/bin/python3.8"))
+    found = sorted(_PYENV.glob("versions/3.8.*/bin/python3.8"))
     return str(found[-1]) if found else shutil.which("python3.8")
 
 

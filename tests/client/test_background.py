@@ -23,7 +23,7 @@ from tests.client.conftest import PACKAGE_PARENT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Cli, Collector
+    from tests.client.conftest import Cli, Collector
 
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")
 KEY = "CANARY-0000-1111-2222"

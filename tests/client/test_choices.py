@@ -24,7 +24,7 @@ from telemetry_client.state import SYSTEM_DIRECTORY, State, state_directory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import BuildMachine, Cli, Collector, Place
+    from tests.client.conftest import BuildMachine, Cli, Collector, Place
 
 NOW = 1_790_000_000.0
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")

@@ -24,7 +24,7 @@ from telemetry_client.result import Fate
 from telemetry_client.state import State, state_directory
 
 if TYPE_CHECKING:
-    from conftest import BuildMachine, Cli, Collector, Place
+    from tests.client.conftest import BuildMachine, Cli, Collector, Place
 
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")
 KEY = "CANARY-0000-1111-2222"

@@ -22,7 +22,7 @@ from telemetry_client.state import State
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import BuildMachine, Collector, OpenAt
+    from tests.client.conftest import BuildMachine, Collector, OpenAt
 
 NOW = 1_790_000_000.0
 WORDPRESS = Given(product="wordpress", product_version="6.4.2-0")

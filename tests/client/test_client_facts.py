@@ -26,7 +26,7 @@ from telemetry_client.source import detect_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import BuildMachine, Place
+    from tests.client.conftest import BuildMachine, Place
 
 PERMITS = load_permits()
 IMAGE_FIELDS = PERMITS.reports["image-boot/1"].fields

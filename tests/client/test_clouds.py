@@ -11,6 +11,7 @@ import pytest
 
 from tests.client.cloud_services import ADDRESSES, CLOUDS, TOKEN, Said
 from tests.client.clouds import InCloud, what_is_missing
+from tests.client.conftest import Collector
 from tests.conftest import PROJECT, missing
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ def test_the_tool_runs_a_command_beside_the_service_and_records_what_it_asks(tmp
 
 
 def test_a_port_of_the_caller_can_be_reached_and_nothing_else_of_it() -> None:
-    from conftest import Collector
-
     reached, hidden = Collector(), Collector()
     try:
         port = int(reached.url.rpartition(":")[2])

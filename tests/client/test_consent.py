@@ -26,7 +26,7 @@ from tests.client.conftest import PACKAGE_PARENT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import BuildMachine, Cli, Collector, Place
+    from tests.client.conftest import BuildMachine, Cli, Collector, Place
 
 NOW = 1_790_000_000.0
 ON, OFF = True, False

@@ -25,7 +25,7 @@ from telemetry_client.state import State
 from tests.client.conftest import PACKAGE_PARENT
 
 if TYPE_CHECKING:
-    from conftest import BuildMachine, Cli, Collector, OpenAt, Place
+    from tests.client.conftest import BuildMachine, Cli, Collector, OpenAt, Place
 
 NOW = 1_790_000_000.0
 URL = "https://telemetry.example.com"

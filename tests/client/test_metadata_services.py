@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from conftest import Collector
+    from tests.client.conftest import Collector
 
     Ask = Callable[..., tuple[dict[str, Any], InCloud, float]]
 

@@ -19,7 +19,7 @@ from tests.machine_choice import skip_where_the_machine_says_off
 from tests.test_packaging import old_python
 
 if TYPE_CHECKING:
-    from conftest import Collector
+    from tests.client.conftest import Collector
 
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")
 BUILD = PROJECT / "client_sdk/python/build_pyz.py"

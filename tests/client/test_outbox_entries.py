@@ -13,7 +13,7 @@ from telemetry_client.permits import load_permits
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Cli, Collector
+    from tests.client.conftest import Cli, Collector
 
 ID = "0b7e5c1a-58c2-4f0e-9d6c-3f2a9e1b7c44"
 NAME = f"1790000000-{ID}.json"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Cli, Place
+    from tests.client.conftest import Cli, Place
 
 NAME = "telemetry.example.com"
 URL = f"https://{NAME}"

@@ -15,7 +15,7 @@ from telemetry_client.state import State
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Cli, Collector, Place
+    from tests.client.conftest import Cli, Collector, Place
 
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")
 KEY = "CANARY-0000-1111-2222"
