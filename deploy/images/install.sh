@@ -28,7 +28,11 @@ while [ $# -gt 0 ]; do
         [ $# -gt 1 ] || fail "$1 needs a value"
         case $1 in
         --client) client=$2 ;;
-        --root) root=${2%/} ;;
+        --root)
+            root=${2%/}
+            # An empty variable must not mean this system.
+            [ -d "${root:+$root/}" ] || fail "--root is no directory of an image"
+            ;;
         --url) url=$2 ;;
         --default) default=$2 ;;
         --product) product=$2 ;;
@@ -113,6 +117,18 @@ install_units() {
 
 case $default in on | off | '') ;; *) fail "--default is on or off" ;; esac
 case $product$version in *[!a-zA-Z0-9.+_~-]*) fail "a product or version holds other characters than letters, digits and .+_~-" ;; esac
+
+# A link in an image must not lead root to another tree.
+if [ -n "$root" ]; then
+    inside=$(readlink -f -- "$root")
+    for target in "$usr" "$usr/environment" "$usr/notice" "$image" "$systemd" "$wanted" \
+        "$root/usr/bin/telemetry-client" "$root/etc/profile.d/telemetry-client.sh"; do
+        case $(readlink -m -- "$target") in
+        "$inside"/*) ;;
+        *) fail "a link in the image leads out of it: ${target#"$root"}" ;;
+        esac
+    done
+fi
 
 if [ "$remove" = yes ]; then
     remove_all

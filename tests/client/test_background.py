@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tests.client.conftest import Cli, Collector
 
 FACTS = ("--product", "wordpress", "--product-version", "6.4.2-0")
-KEY = "CANARY-0000-1111-2222"
+# Of this process: others that run beside it have keys in their processes too.
+KEY = f"CANARY-0000-1111-2222-{os.getpid()}-0"
 LICENSED = ("--product", "installbuilder", "--product-version", "23.1.0", "--license-key-stdin")
 
 

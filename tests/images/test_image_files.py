@@ -153,3 +153,28 @@ def test_without_a_default_of_on_there_is_no_login_notice(make_tree: MakeTree) -
     tree.install("--client", "python", "--url", "https://telemetry.example.com")
     assert not (tree.path / "etc/profile.d/telemetry-client.sh").exists()
     assert tree.read("/etc/telemetry-client/image").endswith("\nurl = https://telemetry.example.com\n")
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["usr/lib/telemetry-client", "usr/bin/telemetry-client", "etc/telemetry-client/image", "usr/lib/systemd/system"],
+)
+def test_a_link_in_an_image_does_not_lead_the_installer_out_of_it(link: str, tmp_path: Path) -> None:
+    image, elsewhere = tmp_path / "image", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (image / link).parent.mkdir(parents=True)
+    (image / link).symlink_to(elsewhere / "of the host" if "image" in link or "bin" in link else elsewhere)
+    for options in (("--client", "shell", "--default", "on", "--url", "https://t.example.com"), ("--remove",)):
+        ran = subprocess.run(
+            ["sh", IMAGES / "install.sh", "--root", image, *options], capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, "leads out of it" in ran.stderr) == (2, True), ran
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("root", ["", "/", "nowhere"])
+def test_an_empty_root_is_not_this_system(root: str) -> None:
+    ran = subprocess.run(
+        ["sh", IMAGES / "install.sh", "--remove", "--root", root], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, "no directory of an image" in ran.stderr) == (2, True), ran

@@ -134,3 +134,41 @@ def test_timeouts_that_are_none(seconds: str) -> None:
     ran = run("dash", "send", f"--timeout={seconds}")
     assert ran.code == 2
     assert "argument --timeout: " in ran.err
+
+
+@each_shell
+@pytest.mark.parametrize("how", ["awk is missing", "head is missing", "awk is killed", "cannot be read to its end"])
+def test_administrators_file_that_is_not_read_counts_as_off(shell: str, how: str, tmp_path: Path) -> None:
+    need(SHELLS[shell][0])
+    programs, root = tmp_path / "bin", tmp_path / "root"
+    programs.mkdir()
+    for directory in ("/usr/bin", "/bin"):
+        for program in Path(directory).iterdir():
+            if not (programs / program.name).exists() and f"{program.name} is missing" != how:
+                (programs / program.name).symlink_to(program)
+    if how == "awk is killed":
+        (programs / "awk").unlink()
+        (programs / "awk").write_text('#!/bin/sh\ncase $* in *unquoted*) kill -9 $$ ;; esac\nexec /usr/bin/awk "$@"\n')
+        (programs / "awk").chmod(0o755)
+    (root / "etc/telemetry-client").mkdir(parents=True)
+    (root / "etc/telemetry-client/config").write_text("telemetry = off\n")
+    image = "/proc/self/mem" if how == "cannot be read to its end" else ""
+    ran = subprocess.run(
+        [
+            *SHELLS[shell],
+            CLIENT,
+            "send",
+            "--root",
+            root,
+            "--product=nginx",
+            "--product-version=1",
+            "--url=http://127.0.0.1:9",
+        ],
+        env={"PATH": str(programs), "TELEMETRY": "on", "HOME": str(tmp_path), "TELEMETRY_CONFIG": image},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "nothing was sent" in ran.stdout, ran
+    assert ran.returncode == 0

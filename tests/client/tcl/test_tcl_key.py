@@ -17,7 +17,8 @@ from tests.client.tcl.tclsh import COMMANDS, Tcl, processes_with, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEY = "CANARY-7777-8888-9999"
+# Of this process: others that run beside it have keys in their processes too.
+KEY = f"CANARY-7777-8888-9999-{os.getpid()}-0"
 REPORT = ("--product", "installbuilder", "--product-version", "25.7.0")
 
 
