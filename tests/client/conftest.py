@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import trustme
 
 import telemetry_client
 from telemetry_client.machine import Machine
@@ -170,3 +171,16 @@ class Cli:
 def cli(root: Path, tmp_path: Path) -> Cli:
     skip_where_the_machine_says_off()
     return Cli(root, tmp_path / "state")
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA, tmp_path: Path) -> dict[str, str]:
+    """The variable that makes every TLS library here trust the test's authority."""
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(file)
+    return {"SSL_CERT_FILE": str(file)}

@@ -14,7 +14,8 @@ from telemetry_client.deadline import TOTAL_SECONDS
 from telemetry_client.version import __version__
 
 _LONGEST_SECONDS = 60.0
-_OPTION = re.compile(r"--?[a-z][a-z-]*")
+# Not with one dash: a key may be glued to a letter.
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 # The two errors in which argparse itself repeats a value.
 _GIVEN_VALUE = re.compile(r"(invalid choice|ignored explicit argument):? (?:'.*?'|\".*?\")(?= \(choose|$)", re.DOTALL)
 

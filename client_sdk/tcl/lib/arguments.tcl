@@ -126,9 +126,10 @@ proc ::telemetry::arguments::parse {arguments} {
     return $parsed
 }
 
-# A name that may be repeated: it has the form of an option, and no digit or capital as keys have.
+# A name that may be repeated: it has the form of an option, and no digit or capital as keys have. Not with one dash:
+# a key may be glued to a letter.
 proc ::telemetry::arguments::IsNamed {name} {
-    return [regexp {^--?[a-z][a-z-]*$} $name]
+    return [regexp {^--[a-z][a-z-]*$} $name]
 }
 
 proc ::telemetry::arguments::CheckValues {parsed} {

@@ -31,7 +31,8 @@ proc ::telemetry::lock::take {directory deadline} {
 
 # Asks once, without waiting for another holder.
 proc ::telemetry::lock::Try {directory deadline} {
-    if {[catch {::telemetry::programs::start [list flock -n $directory cat] r+} holder]} {
+    # "/.": flock would make a file of a directory that is gone by now.
+    if {[catch {::telemetry::programs::start [list flock -n $directory/. cat] r+} holder]} {
         return {}
     }
     set turns 0

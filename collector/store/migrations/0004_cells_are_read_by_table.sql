@@ -2,22 +2,7 @@
 -- A period's cells go in from its drawing, which stays as it is, so putting them in twice makes no second cell.
 DROP TABLE IF EXISTS public.cells_reordered SYNC;
 
-CREATE TABLE public.cells_reordered
-(
-    grain LowCardinality(String),
-    period Date,
-    measure LowCardinality(String),
-    breakdown LowCardinality(String),
-    product LowCardinality(String),
-    product_version LowCardinality(String),
-    version_line LowCardinality(String),
-    source LowCardinality(String),
-    os_version LowCardinality(String),
-    instance_type LowCardinality(String),
-    language LowCardinality(String),
-    value UInt64,
-    error UInt32
-)
+CREATE TABLE public.cells_reordered AS public.cells
 ENGINE = ReplacingMergeTree
 PARTITION BY if(startsWith(grain, 'so_far_'), concat(grain, ' ', toString(period)), toString(toYear(period)))
 ORDER BY (measure, breakdown, grain, product, period, product_version, version_line, source, os_version, instance_type, language)

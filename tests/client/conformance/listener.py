@@ -90,3 +90,26 @@ def _read(file: IO[bytes], length: int) -> bytes:
     while len(read) < length and (more := file.read(length - len(read))):
         read += more
     return read
+
+
+class Tunnel(Listener):
+    """A proxy that lets everything through to one port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.target = port
+        self.script = [b"HTTP/1.1 200 Connection established\r\n\r\n"]
+
+    def finish(self, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", self.target)) as other:
+            back = threading.Thread(target=_pipe, args=(other, connection), daemon=True)
+            back.start()
+            _pipe(connection, other)
+            back.join(5)
+
+
+def _pipe(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := one.recv(65536):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)

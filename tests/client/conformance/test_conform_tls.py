@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
 from tests.client.conformance.clients import Client, Place, alone
-from tests.client.conformance.listener import ACCEPTED, Listener
+from tests.client.conformance.listener import ACCEPTED, Listener, Tunnel
 from tests.client.conformance.sending import NGINX, agree
 
 if TYPE_CHECKING:
@@ -35,19 +33,6 @@ class TlsListener(Listener):
     def _answer(self, connection: socket.socket) -> None:
         with self.context.wrap_socket(connection, server_side=True) as secure:
             super()._answer(secure)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority: trustme.CA, tmp_path: Path) -> dict[str, str]:
-    """The variable that makes every TLS library here trust the test's authority."""
-    file = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(file)
-    return {"SSL_CERT_FILE": str(file)}
 
 
 @pytest.fixture
@@ -123,28 +108,6 @@ def test_background_where_nothing_may_be_sent(client: Client, place: Place, list
     told = place.tell(client, "send", *NGINX, "--url", listener.url, "--background")
     assert told["outcome"] == "opted out"
     assert listener.connections == 0
-
-
-class Tunnel(Listener):
-    """A proxy that lets everything through to one port of this machine."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self.target = port
-        self.script = [b"HTTP/1.1 200 Connection established\r\n\r\n"]
-
-    def finish(self, connection: socket.socket) -> None:
-        with socket.create_connection(("127.0.0.1", self.target)) as other:
-            back = threading.Thread(target=_pipe, args=(other, connection), daemon=True)
-            back.start()
-            _pipe(connection, other)
-            back.join(5)
-
-
-def _pipe(one: socket.socket, other: socket.socket) -> None:
-    while data := one.recv(65536):
-        other.sendall(data)
-    other.shutdown(socket.SHUT_WR)
 
 
 def _wait_until(happened: object, seconds: float) -> None:

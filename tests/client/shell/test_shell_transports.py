@@ -81,18 +81,6 @@ class Server:
         return json.loads(self.heard[0].partition(b"\r\n\r\n")[2])
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority: trustme.CA, tmp_path: Path) -> dict[str, str]:
-    file = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(file)
-    return {"SSL_CERT_FILE": str(file)}
-
-
 @pytest.fixture
 def secure(authority: trustme.CA) -> Iterator[Server]:
     yield from _server(authority, "localhost")

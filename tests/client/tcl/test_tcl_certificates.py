@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import socket
 import ssl
-import threading
 import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.client.conformance.listener import Listener
+from tests.client.conformance.listener import Tunnel
 from tests.client.tcl.certificates import Authority, Leaf, TlsListener
 
 if TYPE_CHECKING:
@@ -62,29 +59,6 @@ MATCHES = [
     ("2001:db8::7", "2001:db8::8", False),
     ("xn--tst-qla.example.com", "xn--tst-qla.example.com", True),
 ]
-
-
-class Tunnel(Listener):
-    """A proxy that lets everything through to one port of this machine."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self.target = port
-        self.script = [b"HTTP/1.1 200 Connection established\r\n\r\n"]
-
-    def finish(self, connection: socket.socket) -> None:
-        with socket.create_connection(("127.0.0.1", self.target)) as other:
-            back = threading.Thread(target=_pipe, args=(other, connection), daemon=True)
-            back.start()
-            _pipe(connection, other)
-            back.join(5)
-
-
-def _pipe(one: socket.socket, other: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := one.recv(65536):
-            other.sendall(data)
-        other.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture
