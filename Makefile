@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are cores: many tests wait for a process or a clock.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-tcl test-crash test-outage test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
@@ -40,11 +42,11 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 
 test: lint ## lint and every test, about eleven minutes on two cores
 	$(BIN)/collector check
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 test-tcl: $(READY) ## the Tcl client: its own tests and all of the suite of all clients, three minutes; needs tclsh and tcl-tls
 	$(BIN)/python -m pytest tests/client/tcl
-	CONFORMANCE=all $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/client/conformance -k tcl
+	CONFORMANCE=all $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/client/conformance -k tcl
 
 test-crash: $(READY) ## power cuts, full disks and 100 kills under load, about four minutes
 	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -s tests/crash

@@ -35,7 +35,7 @@ class Cell:
     error: int
 
 
-class Period(NamedTuple):
+class ReleasedPeriod(NamedTuple):
     """A released period: its grain and first day, the menu it was released by, and whether all was loaded."""
 
     grain: str
@@ -165,7 +165,7 @@ class Released:
         """Changes whenever something is released."""
         return str(self.__engine.rows("SELECT count(), max(released_on), max(period) FROM public.releases FINAL")[0])
 
-    def calendar(self) -> list[Period]:
+    def calendar(self) -> list[ReleasedPeriod]:
         """The released periods of all grains; of days so far only those of the open one."""
         rows = self.__engine.rows(
             """
@@ -175,7 +175,7 @@ class Released:
             """,
             so_far=_SO_FAR,
         )
-        return [Period(*row) for row in rows]
+        return [ReleasedPeriod(*row) for row in rows]
 
     def incomplete(self, grain: str) -> set[dt.date]:
         """First days of released periods that lack something.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collector.publish.periods import CLOSED_GRAINS, ONE_DAY, period_of
-from collector.publish.released import Cell, Period, Release, Released
+from collector.publish.released import Cell, Release, Released, ReleasedPeriod
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 # As far back as dates reach in the engine, with room for a month.
 _FIRST_DAY = dt.date(1970, 2, 1)
 
-_Range = tuple[dt.date, dt.date, list[Cell]]
+
+class _Reading(NamedTuple):
+    """What was read at once, of one table or (`only` is None) of all; one without cells is not in `tables`."""
+
+    first: dt.date
+    last: dt.date
+    only: tuple[str, ...] | None
+    tables: dict[tuple[str, ...], list[Cell]]
+
+    def holds(self, fields: tuple[str, ...], first: dt.date, last: dt.date) -> bool:
+        """Whether all that the table has between `first` and `last` is in it."""
+        return self.only in {None, fields} and self.first <= first and last <= self.last
 
 
 class Remembered(Released):
@@ -30,8 +41,9 @@ class Remembered(Released):
 
     def __init__(self, released: Released) -> None:
         self._released = released
-        self._calendar: list[Period] | None = None
-        self._read: dict[tuple[Any, ...], list[_Range]] = {}
+        self._calendar: list[ReleasedPeriod] | None = None
+        # By measure, grain and product: from when to when was read, and what there is.
+        self._read: dict[tuple[str, str, str | None], list[_Reading]] = {}
 
     def cells(  # noqa: D102 - see Released
         self,
@@ -42,19 +54,20 @@ class Remembered(Released):
         last: dt.date,
         product: str | None,
     ) -> list[Cell]:
-        asked = (measure, tuple(fields), grain, product)
-        found = self._found(asked, first, last)
-        if found is None:
+        by = tuple(fields)
+        readings = self._read.setdefault((measure, grain, product), [])
+        reading = next((one for one in readings if one.holds(by, first, last)), None)
+        if reading is None:
             before = _period_before(grain, first)
             if product and first == last:
-                self._read_tables(measure, grain, before, last, product)
+                reading = _Reading(before, last, None, self._released.tables(measure, grain, before, last, product))
             else:
                 cells = self._released.cells(measure, fields, grain, before, last, product)
-                self._read.setdefault(asked, []).append((before, last, cells))
-            found = self._found(asked, first, last) or []
-        return found
+                reading = _Reading(before, last, by, {by: cells})
+            readings.append(reading)
+        return [cell for cell in reading.tables.get(by, []) if first <= cell.period <= last]
 
-    def calendar(self) -> list[Period]:  # noqa: D102 - see Released
+    def calendar(self) -> list[ReleasedPeriod]:  # noqa: D102 - see Released
         if self._calendar is None:
             self._calendar = self._released.calendar()
         return self._calendar
@@ -78,21 +91,6 @@ class Remembered(Released):
 
     def state(self) -> str:  # noqa: D102 - see Released
         return self._released.state()
-
-    def _found(self, asked: tuple[Any, ...], first: dt.date, last: dt.date) -> list[Cell] | None:
-        """What is asked for out of what was read; None if that does not reach so far."""
-        measure, _, grain, product = asked
-        for begin, end, cells in self._read.get(asked, []):
-            if begin <= first and last <= end:
-                return [cell for cell in cells if first <= cell.period <= last]
-        # A table that has no cells of this product is in no answer about all tables.
-        whole = any(begin <= first and last <= end for begin, end, _ in self._read.get((measure, grain, product), []))
-        return [] if whole else None
-
-    def _read_tables(self, measure: str, grain: str, first: dt.date, last: dt.date, product: str) -> None:
-        for fields, cells in self._released.tables(measure, grain, first, last, product).items():
-            self._read.setdefault((measure, fields, grain, product), []).append((first, last, cells))
-        self._read.setdefault((measure, grain, product), []).append((first, last, []))
 
 
 def _period_before(grain: str, first: dt.date) -> dt.date:
