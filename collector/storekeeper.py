@@ -26,7 +26,7 @@ from collector.ingest.values import write_known
 from collector.layout import layout
 from collector.loading import Loading, facts
 from collector.metrics import PUBLISH_FAILURES
-from collector.publish.lease import NotThePublisherError
+from collector.store.lease import HeldByAnotherError
 from collector.publish.publisher import NotOverError, last_closed
 from collector.reading_room import ReadingRoom, reading_room
 from collector.reports.access.install import install
@@ -166,7 +166,7 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
                 await asyncio.to_thread(_publish_closable, room, now, through)
                 await asyncio.to_thread(_publish_so_far, room, now)
             stands_by = False
-        except NotThePublisherError:
+        except HeldByAnotherError:
             if not stands_by:
                 log.info("publishing_stands_by")
             stands_by = True
@@ -244,7 +244,7 @@ def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
             await asyncio.to_thread(room.loader.load_some)
             try:
                 released = await asyncio.to_thread(_publish_closable, room, now, through)
-            except NotThePublisherError as error:
+            except HeldByAnotherError as error:
                 return web.json_response({"error": str(error)}, status=409)
             waiting = await asyncio.to_thread(room.publisher.due, through)
         return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})

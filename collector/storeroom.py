@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stat import S_IROTH, S_IWOTH
 from typing import TYPE_CHECKING, Any
 
-from collector.publish.lease import Lease
+from collector.store.lease import Lease
 from collector.publish.publisher import Publisher
 from collector.publish.release import Rules
 from collector.publish.released import Released

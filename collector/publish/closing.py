@@ -11,7 +11,8 @@ A chain of steps, each safe to repeat after a kill at any moment:
     4. release  (publish/release.py) writes public.cells and then public.releases.
     5. forget   DROP TABLE private.closing_<day>, once the day is released.
 
-Because the claimed rows stay until step 5, step 3 can start over at any time before it. Before each step that
+Steps 1 to 3 and 5 are done on every node of the store: the same report is always on the same one. Because the
+claimed rows stay until step 5, step 3 can start over at any time before it. Before each step that
 others can see the right to publish is looked at again (`still`), so that a publisher that was asleep does not go
 on where another one has finished; what it was counting nobody reads.
 """
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 from collector.metrics import LICENCES_LEFT_OUT
 from collector.publish.measures import NO_LICENCE
 from collector.publish.periods import ONE_DAY
+from collector.store.sharded import distribute_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,31 +51,39 @@ def close_day(engine: Engine, day: dt.date, still: Callable[[], None] = lambda: 
         day: a day that is over.
         still: raises if the day is not this publisher's to close any more.
     """
+    for node in engine.nodes:
+        _close_on(node, day, still)
+    # A pseudonym is comparable within its quarter only.
+    left_out = engine.rows(
+        f"SELECT count() FROM {engine.over_all('private.counted')} "
+        f"WHERE counted_on = {{day:Date}} AND keyed AND licence = {NO_LICENCE}",
+        day=day,
+    )
+    LICENCES_LEFT_OUT.inc(int(left_out[0][0]))
+
+
+def _close_on(engine: Engine, day: dt.date, still: Callable[[], None]) -> None:
     claimed = _claimed(day)
     still()
     engine.command(f"CREATE TABLE IF NOT EXISTS {claimed} AS private.reports")
-    for partition in open_days(engine):
+    for partition in _received_on(engine, "private.reports"):
         if partition <= day:
             still()
             engine.command(f"ALTER TABLE private.reports MOVE PARTITION '{partition}' TO TABLE {claimed}")
-    counting = _count(engine, f"{claimed} FINAL", day, _buckets(engine, claimed, day))
+    counting = _new_counting()
+    _count(engine, counting, f"{claimed} FINAL", day, _buckets(engine, claimed, day))
     still()
     if engine.rows(f"SELECT 1 FROM {counting} LIMIT 1"):
         engine.command(f"ALTER TABLE private.counted REPLACE PARTITION '{day}' FROM {counting}")
     else:  # the engine puts no empty partition in place
         engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
     engine.command(f"DROP TABLE {counting} SYNC")
-    # A pseudonym is comparable within its quarter only.
-    left_out = engine.rows(
-        f"SELECT count() FROM private.counted WHERE counted_on = {{day:Date}} AND keyed AND licence = {NO_LICENCE}",
-        day=day,
-    )
-    LICENCES_LEFT_OUT.inc(int(left_out[0][0]))
 
 
 def forget_claim(engine: Engine, day: dt.date) -> None:
     """Step 5: the claimed rows of a released day are in `private.counted`; drop them."""
-    engine.command(f"DROP TABLE IF EXISTS {_claimed(day)} SYNC")
+    for node in engine.nodes:
+        node.command(f"DROP TABLE IF EXISTS {_claimed(day)} SYNC")
 
 
 def give_back(engine: Engine, day: dt.date) -> None:
@@ -82,8 +92,10 @@ def give_back(engine: Engine, day: dt.date) -> None:
     What of them was counted is left out by its id at the next closing; what was not still counts then.
     """
     claimed = _claimed(day)
-    for (partition,) in engine.rows(f"SELECT DISTINCT received_on FROM {claimed} ORDER BY received_on"):
-        engine.command(f"ALTER TABLE {claimed} MOVE PARTITION '{partition}' TO TABLE private.reports")
+    for node in engine.nodes:
+        if day in _claimed_on(node):
+            for partition in _received_on(node, claimed):
+                node.command(f"ALTER TABLE {claimed} MOVE PARTITION '{partition}' TO TABLE private.reports")
     forget_claim(engine, day)
 
 
@@ -96,31 +108,45 @@ def count_open_day(engine: Engine, day: dt.date) -> str:
     received = (
         f"(SELECT * FROM private.reports FINAL WHERE received_on = '{day}' AND startsWith(report, 'image-boot/'))"
     )
-    return _count(engine, received, day, _buckets(engine, received, day))
+    counting = _new_counting()
+    for node in engine.nodes:
+        _count(node, counting, received, day, _buckets(node, received, day))
+    distribute_table(engine, counting)
+    return engine.over_all(counting)
 
 
 def drop_counting(engine: Engine) -> None:
     """Drops all tables of tries that did not end: nobody reads them."""
-    rows = engine.rows(
-        "SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, {prefix:String})",
-        prefix=_COUNTING,
-    )
-    for (name,) in rows:
-        engine.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
+    for node in engine.nodes:
+        rows = node.rows(
+            "SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, {prefix:String})",
+            prefix=_COUNTING,
+        )
+        for (name,) in rows:
+            node.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
 
 
 def open_days(engine: Engine) -> list[dt.date]:
     """The days of rows that are received and not yet claimed by a closing, oldest first."""
-    rows = engine.rows("SELECT DISTINCT received_on FROM private.reports ORDER BY received_on")
-    return [day for (day,) in rows]
+    return _received_on(engine, engine.over_all("private.reports"))
 
 
 def claimed_days(engine: Engine) -> list[dt.date]:
     """The days whose closing was begun and not finished, oldest first."""
-    rows = engine.rows(
-        "SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, 'closing_') ORDER BY name"
-    )
-    return [dt.datetime.strptime(name, "closing_%Y_%m_%d").date() for (name,) in rows]  # noqa: DTZ007 - a date
+    return sorted({day for node in engine.nodes for day in _claimed_on(node)})
+
+
+def _claimed_on(engine: Engine) -> set[dt.date]:
+    rows = engine.rows("SELECT name FROM system.tables WHERE database = 'private' AND startsWith(name, 'closing_')")
+    return {dt.datetime.strptime(name, "closing_%Y_%m_%d").date() for (name,) in rows}  # noqa: DTZ007 - a date
+
+
+def _received_on(engine: Engine, table: str) -> list[dt.date]:
+    return [day for (day,) in engine.rows(f"SELECT DISTINCT received_on FROM {table} ORDER BY received_on")]
+
+
+def _new_counting() -> str:
+    return f"private.{_COUNTING}{secrets.token_hex(8)}"
 
 
 def _claimed(day: dt.date) -> str:
@@ -137,9 +163,8 @@ def _buckets(engine: Engine, received: str, day: dt.date) -> int:
     return 1 + int(ids[0][0]) // _IDS_PER_BUCKET
 
 
-def _count(engine: Engine, received: str, day: dt.date, buckets: int) -> str:
+def _count(engine: Engine, counting: str, received: str, day: dt.date, buckets: int) -> None:
     """Counts de-duplicated rows into a new table, in hash buckets: memory stays bounded whatever the day holds."""
-    counting = f"private.{_COUNTING}{secrets.token_hex(8)}"
     engine.command(f"CREATE TABLE {counting} AS private.counted")
     for bucket in range(buckets):
         in_bucket = f"sipHash64(report_id) % {buckets} = {bucket}"
@@ -157,4 +182,3 @@ def _count(engine: Engine, received: str, day: dt.date, buckets: int) -> str:
             day=day,
             first=day - REMEMBERED_DAYS * ONE_DAY,
         )
-    return counting

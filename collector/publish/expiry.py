@@ -25,12 +25,14 @@ def expire(engine: Engine, today: dt.date, last_closed: dt.date, keep_after_rele
     """
     dropped = []
     grace = dt.timedelta(days=keep_after_release_days)
-    for (day,) in engine.rows("SELECT DISTINCT counted_on FROM private.counted ORDER BY counted_on"):
+    counted = engine.over_all("private.counted")
+    for (day,) in engine.rows(f"SELECT DISTINCT counted_on FROM {counted} ORDER BY counted_on"):
         week, month = period_of(day, "week").last_day, period_of(day, "month").last_day
         is_released = max(week, month) <= last_closed
         is_remembered = day + REMEMBERED_DAYS * ONE_DAY > last_closed
         if is_released and not is_remembered and month + grace < today:
-            engine.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
+            for node in engine.nodes:
+                node.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
             dropped.append(day)
     return dropped
 

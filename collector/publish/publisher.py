@@ -12,14 +12,14 @@ import structlog
 
 from collector.publish import closing
 from collector.publish.expiry import expire, forget_so_far
-from collector.publish.lease import NotThePublisherError
+from collector.store.lease import HeldByAnotherError
 from collector.publish.periods import ONE_DAY, SO_FAR_HOURS, Period, days, ending_on
 from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.publish.lease import Lease
+    from collector.store.lease import Lease
     from collector.store.engine import Engine
 
 log = structlog.get_logger()
@@ -83,7 +83,7 @@ class Publisher:
 
         Raises:
             NotOverError: `through` has not ended.
-            NotThePublisherError: another installation publishes from this store.
+            HeldByAnotherError: another installation publishes from this store.
             EngineError: the engine failed; running again goes on where this stopped.
         """
         if through >= today:
@@ -129,7 +129,7 @@ class Publisher:
         """Releases the open day so far; call it while nothing waits in the spool.
 
         Raises:
-            NotThePublisherError: another installation publishes from this store.
+            HeldByAnotherError: another installation publishes from this store.
             EngineError: the engine failed.
         """
         self.lease.hold()
@@ -139,7 +139,7 @@ class Publisher:
         closing.drop_counting(self.engine)
         log.info("so_far_released", day=period.start.isoformat(), hour=period.hour)
 
-    def _release(self, period: Period, today: dt.date, *, complete: bool, rows: str = "private.counted") -> None:
+    def _release(self, period: Period, today: dt.date, *, complete: bool, rows: str | None = None) -> None:
         release(
             self.engine,
             self.rules,
@@ -147,7 +147,7 @@ class Publisher:
             secret=self.new_secret(),
             today=today,
             complete=complete,
-            rows=rows,
+            rows=rows or self.engine.over_all("private.counted"),
             still=self.lease.hold,
         )
 
@@ -155,7 +155,7 @@ class Publisher:
         """Raises unless this publisher may go on closing `day`."""
         self.lease.hold()
         if is_released(self.engine, Period("day", day)):
-            raise NotThePublisherError
+            raise HeldByAnotherError(self.lease.right)
 
     def _is_complete(self, period: Period) -> bool:
         """Whether the days of `period` that are closed so far were closed complete."""

@@ -61,7 +61,22 @@ class EngineError(Exception):
 
 
 class Engine(ABC):
-    """One connection. Open a `session` for work beside it. Every method may raise EngineError."""
+    """One connection. Open a `session` for work beside it. Every method may raise EngineError.
+
+    Attributes:
+        name: of the installation that this connection is one of; letters and digits.
+    """
+
+    name: str
+
+    @property
+    def nodes(self) -> tuple[Engine, ...]:
+        """A connection to each part of the store that holds reports of its own: this one, or one for each shard."""
+        return (self,)
+
+    def over_all(self, table: str) -> str:
+        """The table through which `private.reports` or `private.counted` of all nodes is read and written."""
+        return table
 
     @abstractmethod
     def session(self) -> Engine:
@@ -108,6 +123,9 @@ class Engine(ABC):
 
 class EmbeddedEngine(Engine):
     """The engine inside this process. Calls on one connection are serialised."""
+
+    # It has one installation: whoever holds its directory's lock.
+    name = "embedded"
 
     def __init__(self, client: Client, directory: Path) -> None:
         self._client = client

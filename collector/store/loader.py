@@ -182,7 +182,7 @@ class Loader:
         """Loads segments and deletes them; how many rows they had, 0 if a single one went to quarantine."""
         rows = [count_rows(path) for path in group]
         try:
-            self._engine.load("private.reports", group, sum(rows))
+            self._engine.load(self._engine.over_all("private.reports"), group, sum(rows))
         except EngineError as error:
             if len(group) > 1 or not _is_unreadable(error):
                 raise

@@ -80,7 +80,7 @@ def _load_readable(engine: Engine, lines: list[bytes], part: Path) -> tuple[list
         tries += 1
         try:
             _write(part, lines[first:last])
-            engine.load("private.reports", [part], last - first)
+            engine.load(engine.over_all("private.reports"), [part], last - first)
         except EngineError as error:
             if error.kind is not Failure.ANSWERED or error.code not in PARSE_CODES:
                 raise

@@ -40,6 +40,7 @@ from urllib3.exceptions import (
 )
 
 from collector.store.engine import Engine, EngineError, Failure, code_of, packing
+from collector.store.replication import replicated
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 _CHUNK_BYTES = 1 << 20
+# An insert is on the disk of every shard it goes to before it is confirmed, and a shard that is away is an error, not
+# a part of the answer that is missing.
+_SETTINGS = {"async_insert": "0", "distributed_foreground_insert": "1", "skip_unavailable_shards": "0"}
 _PASSWORD_REFUSED = frozenset({192, 193, 194, 516})
 _KINDS: tuple[tuple[type[HTTPError], Failure], ...] = (
     (NameResolutionError, Failure.UNKNOWN_HOST),
@@ -105,10 +109,12 @@ class ServerEngine(Engine):
     Args:
         address: the server.
         name: of the installation; the session's statements are known to the server by it.
+        is_replicated: whether what it makes is to be replicated, see replication.py.
     """
 
     address: Address
     name: str
+    is_replicated: bool = False
     _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
     _number: int = 0
     _client: Client | None = field(default=None, repr=False)
@@ -122,10 +128,11 @@ class ServerEngine(Engine):
 
     def session(self) -> Engine:
         """See Engine."""
-        return ServerEngine(self.address, self.name, self._numbers)
+        return ServerEngine(self.address, self.name, self.is_replicated, self._numbers)
 
     def command(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401
         """See Engine."""
+        statement = replicated(statement) if self.is_replicated else statement
         with self._writing() as (client, query_id):
             client.command(statement, parameters=parameters or None, settings=query_id)
 
@@ -146,7 +153,8 @@ class ServerEngine(Engine):
             done = client.raw_insert(
                 table, insert_block=_packed(files), fmt="JSONEachRow", compression="lz4", settings=query_id
             )
-            if done.written_rows < rows:
+            # A Distributed table counts what it keeps on its own shard twice as written, and no row twice as read.
+            if min(done.written_rows, int(done.summary.get("read_rows", 0))) < rows:
                 raise EngineError(0, Failure.LOST)
 
     def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
@@ -207,7 +215,7 @@ class ServerEngine(Engine):
                     send_receive_timeout=self.address.timeout_seconds,
                     query_retries=0,
                     autogenerate_session_id=False,
-                    settings={"async_insert": "0"},
+                    settings=_SETTINGS,
                     pool_mgr=self._pool,
                 )
             return self._client

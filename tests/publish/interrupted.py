@@ -18,6 +18,14 @@ class InterruptedEngine:
     def __init__(self, engine: Engine, before: Callable[[str], None]) -> None:
         self._engine = engine
         self._before = before
+        self.name = engine.name
+
+    @property
+    def nodes(self) -> tuple[InterruptedEngine, ...]:
+        return (self,)
+
+    def over_all(self, table: str) -> str:
+        return self._engine.over_all(table)
 
     def command(self, statement: str, **parameters: object) -> None:
         self._before(statement)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from collector.configuration import Configuration
-from collector.publish.lease import Lease, NotThePublisherError
+from collector.store.lease import Lease, HeldByAnotherError
 from collector.publish.publisher import last_closed
 from collector.store.engine import Engine, EngineError
 from tests.publish.interrupted import asleep
@@ -20,7 +20,7 @@ from tests.sample_days import DAY, ONE, receive, row
 def test_one_holds_and_the_other_stands_by(engine: Engine) -> None:
     first, second = Lease(engine, "a"), Lease(engine, "b")
     first.hold()
-    with pytest.raises(NotThePublisherError):
+    with pytest.raises(HeldByAnotherError):
         second.hold()
     first.hold()
     Lease(engine, "a").hold()  # the same installation, started again
@@ -31,7 +31,7 @@ def test_lease_that_is_not_renewed_goes_to_another_and_is_not_taken_back(engine:
     first.hold()
     time.sleep(2.1)  # the store's clock counts whole seconds
     second.hold()
-    with pytest.raises(NotThePublisherError):
+    with pytest.raises(HeldByAnotherError):
         first.hold()
     assert len(engine.rows("SELECT name FROM system.tables WHERE startsWith(name, 'publishing_')")) == 1
 
@@ -41,7 +41,7 @@ def test_of_many_at_once_one_gets_it(engine: Engine) -> None:
         session = engine.session()
         try:
             Lease(session, f"h{number}").hold()
-        except NotThePublisherError:
+        except HeldByAnotherError:
             return False
         finally:
             session.close()
@@ -63,7 +63,7 @@ def test_two_publishers_at_once_do_no_harm(engine: Engine, configuration: Config
         try:
             for _ in range(5):
                 released += len(publisher.publish(DAY + 8 * ONE, DAY + 6 * ONE))
-        except NotThePublisherError:
+        except HeldByAnotherError:
             pass
         finally:
             session.close()
@@ -97,7 +97,7 @@ def test_publisher_that_sleeps_while_another_one_finishes_harms_nothing(
         receive(engine, [row(days[0]) for _ in range(50)])  # late rows, before the sleeper wakes
 
     sleeper = asleep(engine, statements, other)
-    with contextlib.suppress(NotThePublisherError, EngineError):
+    with contextlib.suppress(HeldByAnotherError, EngineError):
         lease = Lease(sleeper, "a")
         publisher_on(sleeper, configuration, lease=lease).publish(days[1] + ONE, days[1])
     if not out:
@@ -120,7 +120,7 @@ def test_publisher_that_lost_its_lease_in_the_middle_stops(engine: Engine, confi
             super().hold()
             Lease(self.engine, "thief", lasts_seconds=-1).hold()
 
-    with pytest.raises(NotThePublisherError):
+    with pytest.raises(HeldByAnotherError):
         publisher_on(engine, configuration, lease=Stolen(engine, "sleeper")).publish(DAY + ONE, DAY)
     assert engine.rows("SELECT count() FROM public.releases") == [(0,)]
     publisher_on(engine, configuration, lease=Lease(engine, "thief")).publish(DAY + ONE, DAY)

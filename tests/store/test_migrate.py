@@ -7,7 +7,7 @@ import pytest
 
 from collector.store.engine import Engine
 from collector.store.migrate import NewerDatabaseError, migrate, migrations
-from tests.publish.interrupted import KilledError, dying
+from tests.publish.interrupted import InterruptedEngine, KilledError
 from tests.sample_days import DAY
 
 
@@ -39,14 +39,14 @@ def test_cells_of_before_are_in_their_new_order_wherever_the_change_was_killed(
     open_engine: Callable[[], Engine],
 ) -> None:
     engine = open_engine()
-    changes = len(next(step for step in migrations() if step.version == 4).statements)
+    changes = next(step for step in migrations() if step.version == 4).statements
     cells = [(grain, DAY, "boots", "wordpress", 70) for grain in ("day", "so_far_06", "so_far_12")]
-    for killed_after in range(5, 5 + changes + 1):
+    for killed_before in changes:
         at_version_3(engine)
         for cell in cells:
             engine.insert("public.cells", ["grain", "period", "measure", "product", "value"], [cell])
         with contextlib.suppress(KilledError):
-            migrate(dying(engine, killed_after), DAY)
+            migrate(dying_before(engine, killed_before), DAY)
         migrate(engine, DAY)
         found = engine.rows("SELECT grain, period, measure, product, value FROM public.cells FINAL ORDER BY grain")
         assert found == cells
@@ -55,6 +55,16 @@ def test_cells_of_before_are_in_their_new_order_wherever_the_change_was_killed(
         assert name == "cells"
         assert key.startswith("measure, breakdown, grain, product, period")
     engine.close()
+
+
+def dying_before(engine: Engine, statement: str) -> InterruptedEngine:
+    """The engine in a process that is killed before this statement."""
+
+    def look(next_one: str) -> None:
+        if next_one == statement:
+            raise KilledError
+
+    return InterruptedEngine(engine, look)
 
 
 def at_version_3(engine: Engine) -> None:
