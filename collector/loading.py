@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from collector.ingest.pseudonyms import PepperError
 from collector.store.engine import EngineError
-from collector.store.migrate import NewerDatabaseError, migrate
+from collector.store.lease import HeldByAnotherError
+from collector.store.migrate import NewerDatabaseError, OlderDatabaseError, OtherClusterError
 from collector.store.reach import Reach
+from collector.store.shared_pepper import OtherPepperError
 
 if TYPE_CHECKING:
     from collector.store.loader import Pass
     from collector.storeroom import StoreRoom
 
 log = structlog.get_logger()
+# An operator must change something before this collector can work with this store.
+UNUSABLE = (NewerDatabaseError, OtherClusterError, OtherPepperError)
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 30
 _LOOK_EVERY_SECONDS = 10
@@ -39,20 +44,20 @@ class Loading:
         self._stop = stop
         self._reach = Reach()
         self._backoff = 0.0
+        self._waits_because = ""
         self._looked_at = float("-inf")
         self._catching_up: tuple[float, int] | None = None  # since when, and how many rows so far
 
     async def open(self) -> None:
-        """Brings the tables up to date; returns when they are, or at a stop.
+        """Gets the store ready for this program; returns when it is, or at a stop.
 
         Raises:
-            NewerDatabaseError: the database is ahead of this program.
+            NewerDatabaseError, OtherClusterError, OtherPepperError: it cannot be; the text says what to do.
         """
         while not self._stop.is_set():
-            today = dt.datetime.now(dt.UTC).date()
             try:
-                await asyncio.to_thread(migrate, self._room.engine, today)
-            except NewerDatabaseError:
+                await asyncio.to_thread(self._room.get_ready, dt.datetime.now(dt.UTC).date())
+            except UNUSABLE:
                 raise
             except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
                 self._failed(error)
@@ -75,6 +80,7 @@ class Loading:
         """One pass; whether the next one has work to do at once."""
         began = asyncio.get_running_loop().time()
         try:
+            await asyncio.to_thread(self._room.stay_in_step, dt.datetime.now(dt.UTC).date())
             done = await asyncio.to_thread(self._room.loader.load_some)
             if done.failure and not done.rows:
                 raise done.failure  # noqa: TRY301 - one place judges all failures
@@ -110,12 +116,17 @@ class Loading:
 
     def _succeeded(self) -> None:
         self._backoff = 0.0
+        self._waits_because = ""
         self._reach.succeeded()
 
     def _failed(self, error: Exception) -> None:
         self._backoff = min(max(_FIRST_BACKOFF_SECONDS, self._backoff * 2), _LONGEST_BACKOFF_SECONDS)
         if isinstance(error, EngineError):
             self._reach.failed(error)
+        elif isinstance(error, (OlderDatabaseError, HeldByAnotherError, OtherPepperError, PepperError)):
+            if str(error) != self._waits_because:
+                log.error("store_not_usable", because=str(error))
+            self._waits_because = str(error)
         else:
             log.error("load_failed", **facts(error), retry_in_seconds=self._backoff)
         self._catching_up = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from collector.publish.publisher import due_days, last_closed
-from collector.store import quarantine
+from collector.store import nodes, quarantine
 from collector.store.retry import retry
 
 if TYPE_CHECKING:
@@ -47,8 +47,18 @@ def routes(room: StoreRoom) -> list[web.RouteDef]:
         async with one_at_a_time:
             return await asyncio.to_thread(_with_segment, room, request.query.get("name"), _drop)
 
+    async def get_nodes(_: web.Request) -> web.Response:
+        found = await asyncio.to_thread(nodes.all_nodes, room.engine)
+        return web.json_response({"nodes": [one.shown() for one in found]})
+
+    async def post_forget(request: web.Request) -> web.Response:
+        await asyncio.to_thread(nodes.forget, room.engine, request.query.get("name", ""))
+        return web.json_response({})
+
     return [
         web.get("/settings", get_settings),
+        web.get("/nodes", get_nodes),
+        web.post("/nodes/forget", post_forget),
         web.get("/days", get_days),
         web.post("/quarantine/retry", post_retry),
         web.post("/quarantine/drop", post_drop),

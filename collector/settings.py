@@ -32,7 +32,10 @@ _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 # Headers that say something else to the gate or to HTTP.
 _OTHER_HEADERS = {"authorization", "connection", "content-length", "content-type", "cookie", "host", "origin"}
 _OTHER_HEADERS |= {"transfer-encoding", "x-forwarded-for"}
-_STORE_URL = re.compile(r"clickhouses?://[A-Za-z0-9_.%+-]+@([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}/?")
+_STORE_HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
+_STORE_URL = re.compile(
+    rf"(?P<scheme>clickhouses?)://(?P<user>[A-Za-z0-9_.%+-]+)@(?P<hosts>{_STORE_HOST}(,{_STORE_HOST})*)/?"
+)
 
 
 def _split(given: object) -> object:
@@ -61,7 +64,13 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("data"), description="Directory that holds spool, secrets and the embedded engine.")
     store_url: str | None = Field(
-        None, description="A ClickHouse server, clickhouse://USER@HOST:PORT (HTTP) or clickhouses://... (TLS)."
+        None,
+        description="A ClickHouse server, clickhouse://USER@HOST:PORT (HTTP) or clickhouses://... (TLS). Of several "
+        "shards one server each: clickhouse://USER@HOST:PORT,HOST:PORT.",
+    )
+    store_tables: Literal["single", "sharded", "replicated"] = Field(
+        "single",
+        description="One server; the shards of its cluster 'telemetry'; or these with replicas. Chosen once.",
     )
     store_password_file: Path | None = Field(
         None, description="File with the password of the store's user; others must not be able to read it."
@@ -195,9 +204,20 @@ class Settings(BaseSettings):
     @field_validator("store_url")
     @classmethod
     def _has_no_password(cls, url: str | None) -> str | None:
-        if url is not None and not (_STORE_URL.fullmatch(url) and 0 < int(url.rstrip("/").rsplit(":", 1)[1]) < 65536):  # noqa: PLR2004 - ports end there
+        match = _STORE_URL.fullmatch(url) if url is not None else None
+        if url is not None and not (
+            match and all(0 < int(host.rsplit(":", 1)[1]) < 65536 for host in match["hosts"].split(","))  # noqa: PLR2004 - ports end there
+        ):
             raise ValueError("must be clickhouse://USER@HOST:PORT or clickhouses://..., its password in a file")
         return url
+
+    @property
+    def store_urls(self) -> tuple[str, ...]:
+        """`store_url` of each shard, the entry first; none for the embedded engine."""
+        match = _STORE_URL.fullmatch(self.store_url or "")
+        return (
+            tuple(f"{match['scheme']}://{match['user']}@{host}" for host in match["hosts"].split(",")) if match else ()
+        )
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Settings:
@@ -213,6 +233,10 @@ class Settings(BaseSettings):
             )
         if (self.trusted_user_header is None) != (not self.trusted_user_proxies):
             raise ValueError("trusted_user_header and trusted_user_proxies are given together or not at all")
+        if self.store_tables == "single" and len(self.store_urls) > 1:
+            raise ValueError("store_url: names several servers, which needs store_tables = sharded or replicated")
+        if self.store_tables != "single" and self.store_url is None:
+            raise ValueError("store_tables: other than single needs store_url, one server of each shard")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are given together or not at all")
         if self.max_batch_bytes > self.max_in_flight_bytes:

@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 
 def status(
-    engine: Engine, loader: Loader, now: dt.datetime, publish_after_minutes: int, *, dropped: int, simulated: bool
+    engine: Engine,
+    loader: Loader,
+    now: dt.datetime,
+    publish_after_minutes: int,
+    *,
+    dropped: int,
+    simulated: bool,
+    knows_loads: bool = True,
 ) -> dict[str, Any]:
-    """The state, ready for JSON.
+    """The state, ready for JSON; `knows_loads`: whether this collector may read what was loaded.
 
     Returns:
         `store`: `ok`, or how it cannot be asked; then what only it knows is None. `accepted` = `loaded` +
@@ -27,7 +34,7 @@ def status(
     backlog = loader.backlog()
     store, loaded, last = "ok", None, None
     try:
-        loaded, last = loaded_rows(engine), last_closed(engine)
+        loaded, last = loaded_rows(engine) if knows_loads else None, last_closed(engine)
     except EngineError as error:
         store = str(error)
     tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(tzinfo=dt.UTC))

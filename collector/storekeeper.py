@@ -1,7 +1,8 @@
 """The store process: owns the engine, loads what the workers sealed, publishes on schedule, answers.
 
-Started by the supervisor as `python -m collector.storekeeper SOCKET`. Local commands reach it through
-the control socket in the data directory, which only the directory's owner can open.
+Started by the supervisor as `python -m collector.storekeeper ROLE [SOCKET]`; what of this it does depends on
+the role, and only one that answers has a socket. Local commands reach it through the control socket in the data
+directory, which only the directory's owner can open.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from collector.configuration import accepted
 from collector.ingest.values import FIELDS as BUDGETED
 from collector.ingest.values import write_known
 from collector.layout import layout
-from collector.loading import Loading, facts
+from collector.loading import UNUSABLE, Loading, facts
 from collector.metrics import PUBLISH_FAILURES
-from collector.store.lease import HeldByAnotherError
 from collector.publish.publisher import NotOverError, last_closed
 from collector.reading_room import ReadingRoom, reading_room
 from collector.reports.access.install import install
 from collector.reports.access.ledger import LedgerError, open_ledger
 from collector.reports.access.runner import Runner
+from collector.roles import Role
 from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
 from collector.store.engine import EngineError, Failure
-from collector.store.migrate import NewerDatabaseError
+from collector.store.lease import HeldByAnotherError
 from collector.storeroom import StoreRoom, open_store
 from schemas.problems import ConfigurationError
 
@@ -49,19 +50,20 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 _PUBLISH_EVERY_SECONDS = 60
 _PUBLISH_EVERY_SECONDS_BEHIND = 5
+_TELL_EVERY_SECONDS = 10
 _LOOK_EVERY_SECONDS = 30
 _EMBEDDED_OPENS_SECONDS = 60
 # The supervisor kills after five.
 _DRAIN_SECONDS = 4
 
 
-async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket) -> None:
+async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: socket.socket | None) -> None:
     """Runs until `stop`, then loads once more and closes the engine."""
     paths = layout(settings)
     with ExitStack() as open_rooms:
         try:
             configuration = accepted(paths)
-            room = open_rooms.enter_context(open_store(settings, paths, configuration, up_to_date=False))
+            room = open_rooms.enter_context(open_store(settings, paths, configuration, role, up_to_date=False))
             ledger = open_rooms.enter_context(open_ledger(paths.access))
         except ConfigurationError as error:
             raise child.CannotStartError(str(error)) from error
@@ -72,37 +74,42 @@ async def keep(settings: Settings, stop: asyncio.Event, listening: socket.socket
         opening = asyncio.create_task(loading.open())
         # The engine in this process opens soon; a server may be away for long, and accepting goes on meanwhile.
         await asyncio.wait([opening], timeout=_EMBEDDED_OPENS_SECONDS if settings.store_url is None else 1)
-        _refuse_newer(opening)
+        _refuse_unusable(opening)
         publishing = asyncio.Lock()
         reading = reading_room(room, paths, ledger)
-        runners = [
-            await _serve([*reading.api, *reading.pages], listening, lambda app: install(app, settings, ledger)),
-            await _serve(
-                [*reading.api, *_control(room, publishing)],
-                _control_socket(os.fspath(paths.control)),
-            ),
-        ]
+        runners = [await _serve([*reading.api, *_control(room, publishing)], _control_socket(os.fspath(paths.control)))]
+        if listening is not None:
+            runners.append(
+                await _serve([*reading.api, *reading.pages], listening, lambda app: install(app, settings, ledger))
+            )
         gc.collect()
         gc.freeze()  # what is there at the start need not be gone through again while somebody waits for a page
         child.say_ready()
         opening.add_done_callback(lambda done: stop.set() if done.exception() else None)
-        tasks = [
-            asyncio.create_task(_load(loading, opening)),
-            asyncio.create_task(_publish(room, publishing, stop, opening)),
-            asyncio.create_task(_make_ready(reading, stop, opening)),
-        ]
+        work = [_load(loading, opening)]
+        if role.publishes:
+            work.append(_publish(room, publishing, stop, opening))
+        if role.answers:
+            work.append(_make_ready(reading, stop, opening))
+        if role.takes_reports:
+            work.append(_tell_known_values(room, stop, opening))
+            if settings.store_url is not None:
+                work.append(_tell_the_others(room, stop, opening))
+        tasks = [asyncio.create_task(one) for one in work]
         await stop.wait()
         _end_at_the_latest(paths.control)
         await asyncio.gather(*tasks)
+        if role.takes_reports and settings.store_url is not None and opening.done() and not opening.exception():
+            await asyncio.to_thread(_leave, room)
         for runner in runners:
             await runner.cleanup()
         paths.control.unlink(missing_ok=True)
-        _refuse_newer(opening)
+        _refuse_unusable(opening)
 
 
-def _refuse_newer(opening: asyncio.Task[None]) -> None:
+def _refuse_unusable(opening: asyncio.Task[None]) -> None:
     error = opening.exception() if opening.done() else None
-    if isinstance(error, NewerDatabaseError):
+    if isinstance(error, UNUSABLE):
         raise child.CannotStartError(str(error)) from error
 
 
@@ -129,7 +136,7 @@ def closable_through(settings: Settings, now: dt.datetime, through: dt.date, roo
     last = None
     for day in room.publisher.due(through):
         ended = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(tzinfo=dt.UTC))
-        if not room.loader.has_loaded_past(day) and (room.loader.is_behind or now < ended + patience):
+        if not room.publisher.has_loaded_past(day) and (room.loader.is_behind or now < ended + patience):
             break
         last = day
     return last
@@ -146,7 +153,6 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
     await asyncio.wait([opening])
     clock = Steadiness()
     stands_by = False
-    told = ""
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
         if not clock.is_steady(now.timestamp(), seconds_since_boot()):
@@ -159,10 +165,6 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
         is_behind = room.loader.is_behind
         try:
             async with publishing:
-                # Whoever released it: a collector that stands by must know what is published, too.
-                if (state := await asyncio.to_thread(room.released.state)) != told:
-                    await asyncio.to_thread(_tell_known_values, room)
-                    told = state
                 await asyncio.to_thread(_publish_closable, room, now, through)
                 await asyncio.to_thread(_publish_so_far, room, now)
             stands_by = False
@@ -203,9 +205,7 @@ def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> li
     closable = closable_through(room.settings, now, through, room)
     if closable is None:
         return []
-    released = [str(period) for period in room.publisher.publish(now.date(), closable)]
-    _tell_known_values(room)
-    return released
+    return [str(period) for period in room.publisher.publish(now.date(), closable)]
 
 
 def _publish_so_far(room: StoreRoom, now: dt.datetime) -> None:
@@ -215,9 +215,45 @@ def _publish_so_far(room: StoreRoom, now: dt.datetime) -> None:
         room.publisher.publish_so_far(period)
 
 
-def _tell_known_values(room: StoreRoom) -> None:
-    """Tells the ingest workers which values are published: those never count as new."""
-    write_known(room.paths.known_values, room.released.values(BUDGETED))
+async def _tell_known_values(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
+    """Tells the ingest workers which values are published, whoever released them: those never count as new."""
+    await asyncio.wait([opening])
+    told = ""
+    while not stop.is_set():
+        try:
+            if (state := await asyncio.to_thread(room.released.state)) != told:
+                values = await asyncio.to_thread(room.released.values, BUDGETED)
+                await asyncio.to_thread(write_known, room.paths.known_values, values)
+                told = state
+        except EngineError:
+            pass  # the log has store_unreachable
+        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
+            log.error("known_values_not_told", **facts(error))
+        await _pause(stop, _TELL_EVERY_SECONDS)
+
+
+async def _tell_the_others(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
+    """Tells the store how far this collector is, for whoever publishes from it."""
+    await asyncio.wait([opening])
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(room.note, dt.datetime.now(dt.UTC).date())
+        except EngineError:
+            pass  # the log has store_unreachable
+        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
+            log.error("node_not_noted", **facts(error))
+        await _pause(stop, _TELL_EVERY_SECONDS)
+
+
+def _leave(room: StoreRoom) -> None:
+    """Says that this collector leaves, if nothing that it received waits; else it is waited for."""
+    waiting = room.loader.backlog().waiting
+    try:
+        room.note(dt.datetime.now(dt.UTC).date(), has_left=not waiting)
+    except EngineError as error:
+        log.error("node_not_noted", **facts(error))
+    if waiting:
+        log.warning("node_left_with_backlog", rows=waiting)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -293,8 +329,9 @@ async def _serve(
 
 def main() -> None:
     """Entry of the process."""
-    listening = socket.socket(fileno=int(sys.argv[1]))
-    child.run("store", lambda settings, orders: keep(settings, orders.stop, listening))
+    role = Role(sys.argv[1])
+    listening = socket.socket(fileno=int(sys.argv[2])) if role.answers else None
+    child.run("store", lambda settings, orders: keep(settings, orders.stop, role, listening))
 
 
 if __name__ == "__main__":

@@ -6,21 +6,27 @@ The store process of `serve` opens this, and so do the commands that work withou
 from __future__ import annotations
 
 import datetime as dt
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from stat import S_IROTH, S_IWOTH
 from typing import TYPE_CHECKING, Any
 
-from collector.store.lease import Lease
+from collector.ingest.pseudonyms import Peppers
 from collector.publish.publisher import Publisher
 from collector.publish.release import Rules
 from collector.publish.released import Released
+from collector.roles import Role
 from collector.status import status
+from collector.store import nodes
 from collector.store.engine import Engine, open_embedded
+from collector.store.lease import Lease
 from collector.store.loader import Loader
-from collector.store.migrate import migrate
+from collector.store.migrate import demand_current, migrate
 from collector.store.quarantine import dropped_rows
 from collector.store.server import Address, ServerEngine, installation_name, is_server_installation
+from collector.store.sharded import ShardedEngine
+from collector.store.shared_pepper import SharedPepper
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,22 +43,71 @@ class StoreRoom:
 
     settings: Settings
     paths: Layout
+    role: Role
     engine: Engine
     loader: Loader
     publisher: Publisher
     released: Released
+    pepper: SharedPepper
+
+    def get_ready(self, today: dt.date) -> None:
+        """Brings the tables up to date, or looks whether they are, as the role may.
+
+        Raises:
+            NewerDatabaseError, OlderDatabaseError, OtherClusterError: they cannot be used.
+            HeldByAnotherError: another collector is at it.
+            OtherPepperError, PepperError: see `stay_in_step`.
+            EngineError: the engine failed.
+        """
+        if self.role.migrates:
+            migrate(self.engine, today)
+        elif self.role.publishes or self.role.takes_reports:
+            demand_current(self.engine)
+        self.stay_in_step(today)
+
+    def stay_in_step(self, today: dt.date) -> None:
+        """Sees, before anything is loaded, that this collector's pepper is that of the others on the store.
+
+        Raises:
+            OtherPepperError, PepperError: it is not, or cannot be read.
+            EngineError: the engine failed.
+        """
+        if self.role.takes_reports and self.settings.store_url is not None:
+            self.pepper.agree(self.engine, today)
+
+    def note(self, today: dt.date, *, has_left: bool = False) -> None:
+        """Tells the store how far this collector has handed over what it received.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        nodes.note(
+            self.engine,
+            f"{socket.gethostname()}-{self.engine.name[:6]}",
+            self.loader.loaded_past(today),
+            self.loader.backlog().waiting,
+            has_left=has_left,
+        )
 
     def status(self, now: dt.datetime) -> dict[str, Any]:
         """How the collector does, at `now` (UTC)."""
         simulated = self.paths.simulated.exists()
         dropped = dropped_rows(self.paths.quarantine)
         minutes = self.settings.publish_after_minutes
-        return status(self.engine, self.loader, now, minutes, dropped=dropped, simulated=simulated)
+        knows_loads = self.role is not Role.REPORTS
+        return status(
+            self.engine, self.loader, now, minutes, dropped=dropped, simulated=simulated, knows_loads=knows_loads
+        )
 
 
 @contextmanager
 def open_store(
-    settings: Settings, paths: Layout, configuration: Configuration, *, up_to_date: bool = True
+    settings: Settings,
+    paths: Layout,
+    configuration: Configuration,
+    role: Role = Role.SERVE,
+    *,
+    up_to_date: bool = True,
 ) -> Iterator[StoreRoom]:
     """Opens the engine, brings its tables up to date, closes it at the end.
 
@@ -60,28 +115,35 @@ def open_store(
         settings: say which engine.
         paths: where the embedded one is.
         configuration: what is published.
+        role: what is done with it.
         up_to_date: False to leave the tables to the caller, who must see to them before anything else.
 
     Raises:
         EngineError: the engine does not open.
-        NewerDatabaseError: the database is ahead of this program.
         ConfigurationError: the password file cannot be used.
+        What `StoreRoom.get_ready` raises, if `up_to_date`.
     """
     engine = _engine(settings, paths)
     sessions = [engine, *(engine.session() for _ in range(3))]
     try:
-        if up_to_date:
-            migrate(engine, dt.datetime.now(dt.UTC).date())
         loader = Loader(sessions[1], paths.spool, paths.quarantine)
+
+        def has_loaded_past(day: dt.date) -> bool:
+            # The embedded engine has this collector alone.
+            return loader.has_loaded_past(day) and (settings.store_url is None or not nodes.lagging(sessions[2], day))
+
         publisher = Publisher(
             engine=sessions[2],
             rules=Rules(configuration.menu, settings.profile),
-            # The embedded engine has one publisher: whoever holds its directory's lock.
-            lease=Lease(sessions[2], "embedded" if settings.store_url is None else installation_name(paths.engine)),
+            lease=Lease(sessions[2], engine.name),
             keep_after_release_days=settings.keep_after_release_days,
-            has_loaded_past=loader.has_loaded_past,
+            has_loaded_past=has_loaded_past,
         )
-        yield StoreRoom(settings, paths, engine, loader, publisher, Released(sessions[3]))
+        released, pepper = Released(sessions[3]), SharedPepper(Peppers(paths.secrets, makes=False))
+        room = StoreRoom(settings, paths, role, engine, loader, publisher, released, pepper)
+        if up_to_date:
+            room.get_ready(dt.datetime.now(dt.UTC).date())
+        yield room
     finally:
         for session in reversed(sessions):
             session.close()
@@ -98,7 +160,10 @@ def _engine(settings: Settings, paths: Layout) -> Engine:
         raise ConfigurationError(
             [f"{paths.data}: its reports are in the embedded engine; give another directory, or leave out store_url"]
         )
-    address = Address(settings.store_url, settings.store_password_file, settings.store_timeout_seconds)
+    addresses = [
+        Address(url, settings.store_password_file, settings.store_timeout_seconds) for url in settings.store_urls
+    ]
+    address = addresses[0]
     try:
         if address.password_file and address.password_file.stat().st_mode & (S_IROTH | S_IWOTH):
             raise ConfigurationError(
@@ -107,4 +172,6 @@ def _engine(settings: Settings, paths: Layout) -> Engine:
         address.password()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"store_password_file: {address.password_file} cannot be read"]) from error
-    return ServerEngine(address, installation_name(paths.engine))
+    name, is_replicated = installation_name(paths.engine), settings.store_tables == "replicated"
+    shards = [ServerEngine(address, name, is_replicated) for address in addresses]
+    return shards[0] if settings.store_tables == "single" else ShardedEngine(shards)

@@ -1,4 +1,4 @@
-"""`collector serve`: starts the ingest workers and the store process, keeps them running, reloads and stops them.
+"""`collector serve` and its parts: starts the ingest workers and the store process, keeps, reloads and stops them.
 
 The supervisor binds every port itself and hands the listening sockets down: all workers accept from one
 queue, and connections that wait in it survive the crash of a worker.
@@ -25,6 +25,7 @@ from collector.ingest.pseudonyms import Peppers
 from collector.ingest.tls import CertificateError, check_pair
 from collector.layout import Layout, hold, layout
 from collector.listening import address, bind
+from collector.roles import Role
 from collector.supervised import Supervised
 from schemas.problems import ConfigurationError
 
@@ -47,14 +48,16 @@ class Supervisor:
 
     Args:
         settings: what to run with.
+        role: which part of the collector this is.
         announce: called with the addresses, and whether the store works too, once reports are taken.
 
     Attributes:
         failed: after `run`, the process that could not start, if one could not; its log line says why.
     """
 
-    def __init__(self, settings: Settings, announce: Callable[[dict[str, str], bool], None]) -> None:
+    def __init__(self, settings: Settings, role: Role, announce: Callable[[dict[str, str], bool], None]) -> None:
         self._settings = settings
+        self._role = role
         self._announce = announce
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -79,29 +82,26 @@ class Supervisor:
         configuration = read_all(settings)
         paths = layout(settings)
         lock = hold(paths, _ORPHANS_SECONDS, for_orphans_only=True)
-        Peppers(paths.secrets).prepare(dt.datetime.now(dt.UTC).date())
+        if self._role.takes_reports:
+            Peppers(paths.secrets, makes=self._role is Role.SERVE).prepare(dt.datetime.now(dt.UTC).date())
         self._clear(paths)
         accept(paths, configuration)
-        ingest = bind(settings.ingest_host, settings.ingest_port)
-        reports = bind(settings.reports_host, settings.reports_port)
+        sockets = self._bind()
         exposition = bind(settings.metrics_host, settings.metrics_port)
-        store = Supervised(
-            "store", ["collector.storekeeper", str(reports.fileno())], (reports.fileno(), lock), settings, paths
-        )
-        self._workers = [
-            Supervised(
-                f"ingest-{i}",
-                ["collector.worker", str(i), str(ingest.fileno())],
-                (ingest.fileno(), lock),
-                settings,
-                paths,
-            )
-            for i in range(settings.workers)
-        ]
+        store = self._supervised("store", ["collector.storekeeper", self._role], sockets.get("reports"), lock, paths)
+        if self._role.takes_reports:
+            self._workers = [
+                self._supervised(
+                    f"ingest-{i}", ["collector.worker", self._role, str(i)], sockets["ingest"], lock, paths
+                )
+                for i in range(settings.workers)
+            ]
         keepers = {one: asyncio.create_task(self._keep(one)) for one in (*self._workers, store)}
         runner = await _serve_metrics(exposition)
-        scheme = "https" if settings.tls_certificate else "http"
-        addresses = {"ingest": address(ingest, scheme), "reports": address(reports), "metrics": address(exposition)}
+        schemes = {"ingest": "https" if settings.tls_certificate else "http"}
+        addresses = {
+            what: address(one, schemes.get(what, "http")) for what, one in (sockets | {"metrics": exposition}).items()
+        }
         self._begin(self._announce_when_ready(store, addresses, configuration, paths))
         self._begin(_feed_watchdog())
         await self._stop.wait()
@@ -112,6 +112,24 @@ class Supervisor:
         await _end(self._workers, keepers)
         await _end([store], keepers)
         await runner.cleanup()
+
+    def _bind(self) -> dict[str, socket.socket]:
+        """The sockets of this role: `ingest`, `reports`."""
+        settings = self._settings
+        sockets = {}
+        if self._role.takes_reports:
+            sockets["ingest"] = bind(settings.ingest_host, settings.ingest_port)
+        if self._role.answers:
+            sockets["reports"] = bind(settings.reports_host, settings.reports_port)
+        return sockets
+
+    def _supervised(
+        self, name: str, arguments: list[str], listening: socket.socket | None, lock: int, paths: Layout
+    ) -> Supervised:
+        """A process of ours that inherits the lock, and the socket whose number is its last argument."""
+        inherited = () if listening is None else (listening.fileno(),)
+        arguments = [*arguments, *map(str, inherited)]
+        return Supervised(name, arguments, (*inherited, lock), self._settings, paths)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,6 +1,6 @@
 """One ingest process: takes reports on a socket it inherited and writes them to its own spool.
 
-Started by the supervisor as `python -m collector.worker INDEX SOCKET`.
+Started by the supervisor as `python -m collector.worker ROLE INDEX SOCKET`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from collector.ingest.tls import Certificate, CertificateError
 from collector.ingest.validation import Validator
 from collector.ingest.values import KnownValues
 from collector.layout import layout
+from collector.roles import Role
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ _TELL_EVERY_SECONDS = 60
 _TIDY_EVERY_SECONDS = 5
 
 
-async def work(settings: Settings, orders: Orders, index: int, listening: socket.socket) -> None:
+async def work(settings: Settings, orders: Orders, role: Role, index: int, listening: socket.socket) -> None:
     """Serves until told to stop, then finishes what was begun and seals the spool."""
     paths = layout(settings)
-    peppers = Peppers(paths.secrets)
+    # Apart from the store, a collector is one of several: a pepper that it made by itself would be another one.
+    peppers = Peppers(paths.secrets, makes=role is Role.SERVE)
     try:
         configuration = accepted(paths)
         peppers.prepare(today())
@@ -158,12 +160,12 @@ def today() -> dt.date:
 
 def main() -> None:
     """Entry of the process."""
-    index, descriptor = int(sys.argv[1]), int(sys.argv[2])
+    role, index, descriptor = Role(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     listening = socket.socket(fileno=descriptor)
     allow_connections()
     child.run(
         f"ingest-{index}",
-        lambda settings, orders: work(settings, orders, index, listening),
+        lambda settings, orders: work(settings, orders, role, index, listening),
         uvloop.new_event_loop,
     )
 

@@ -64,18 +64,23 @@ class ClickHouseServer:
     Args:
         directory: for configuration, log and, if `data` is not given, its data.
         data: where the server keeps its data.
+        tcp_port: where other servers of its cluster reach it; 0 if there are none.
+        more: what its configuration holds beside the users.
     """
 
     directory: Path
     data: Path | None = None
     port: int = 0
+    tcp_port: int = 0
+    more: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "users.xml").write_text(USERS)
-        config = f"<clickhouse><users_config>{self.directory / 'users.xml'}</users_config></clickhouse>"
+        users = f"<users_config>{self.directory / 'users.xml'}</users_config>"
+        config = f"<clickhouse>{users}{self.more}</clickhouse>"
         (self.directory / "config.xml").write_text(config)
         self.password_file = self.directory / "password"
         self.password_file.write_text(PASSWORD + "\n")
@@ -98,6 +103,8 @@ class ClickHouseServer:
             f"--http_port={self.port}",
             f"--query={FOR_EVER}",
         ]
+        if self.tcp_port:
+            arguments[-1:] = [f"--tcp_port={self.tcp_port}", f"--query=SYSTEM START LISTEN TCP; {FOR_EVER}"]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.clickhouse_server", library(), *arguments],

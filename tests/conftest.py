@@ -25,6 +25,7 @@ from collector.store.engine import Engine, open_embedded
 from collector.store.migrate import migrate
 from collector.store.server import Address, ServerEngine
 from tests.clickhouse_server import ClickHouseServer, NotAvailableError
+from tests.cluster import Cluster, cluster_in
 from tests.sample_days import DAY
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseS
     server.kill()
 
 
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two shards for all tests of a run; each empties them first."""
+    try:
+        with cluster_in(tmp_path_factory.mktemp("cluster"), 2) as found:
+            yield found
+    except NotAvailableError as error:
+        missing(str(error))
+
+
 def missing(what: str) -> NoReturn:
     """Skips a test for want of something, or fails it where everything is to be run."""
     if os.environ.get("REQUIRE_ALL") == "1":
@@ -84,6 +95,10 @@ def open_engine(engine_kind: str, tmp_path: Path, request: pytest.FixtureRequest
     """Opens an engine without tables, on the same data each time."""
     if engine_kind == "embedded":
         return lambda: open_embedded(tmp_path / "engine")
+    if engine_kind == "sharded":
+        shards: Cluster = request.getfixturevalue("cluster")
+        shards.empty()
+        return shards.engine
     server: ClickHouseServer = request.getfixturevalue("clickhouse")
     server.empty()
     return lambda: ServerEngine(Address(server.url(), server.password_file, 20), "tests")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from collector.store.lease import Lease
 from collector.publish.publisher import Publisher
 from collector.publish.release import Rules
+from collector.store.lease import Lease
 
 if TYPE_CHECKING:
     from collector.configuration import Configuration

@@ -43,4 +43,4 @@ def run_row(day: dt.date = DAY, **fields: Any) -> dict[str, Any]:
 def receive(engine: Engine, rows: Iterable[dict[str, Any]]) -> None:
     """Puts rows where the loader puts them."""
     rows = list(rows)
-    engine.insert("private.reports", list(rows[0]), [list(one.values()) for one in rows])
+    engine.insert(engine.over_all("private.reports"), list(rows[0]), [list(one.values()) for one in rows])

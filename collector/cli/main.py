@@ -13,6 +13,11 @@ import click
 # Verb -> what it does; the module has the verb's name, with _ for -.
 VERBS = {
     "serve": "Take reports, load them, publish, answer: everything on this machine.",
+    "ingest": "Take reports alone, into a ClickHouse server: one machine of several.",
+    "reports": "Show published counts alone, from a ClickHouse server.",
+    "migrate": "Bring the database to this program's version.",
+    "nodes": "The collectors that take reports into one ClickHouse server.",
+    "pepper": "The secrets under which licence keys become pseudonyms.",
     "status": "What was accepted, where it is, and what happens next.",
     "usage": "Published counts of a product, or of all products.",
     "export-trends": "General usage trends as a web site and data files, for third parties.",

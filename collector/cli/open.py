@@ -14,6 +14,7 @@ from collector.configuration import read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import PepperError
 from collector.layout import DirectoryInUseError, Layout, hold, layout
+from collector.roles import Role
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,14 +51,29 @@ def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str
     return answer
 
 
+def reading_role(settings: Settings) -> Role:
+    """The role of a verb that shows published counts: a server's user may be allowed nothing else."""
+    return Role.SERVE if settings.store_url is None else Role.REPORTS
+
+
 @contextmanager
-def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreRoom]:
+def open_room(
+    settings: Settings, role: Role = Role.SERVE, *, must_exist: bool = True, up_to_date: bool = True
+) -> Iterator[StoreRoom]:
     """The store of a directory that no other process uses, with left-over spools sealed.
 
     Anything that keeps it from opening ends the program with a line that says so.
+
+    Args:
+        settings: say where.
+        role: what is done there, and with it what the database's user has to be allowed.
+        must_exist: whether a directory without data is a mistake.
+        up_to_date: False to leave the tables as they are.
     """
     from collector.store.engine import EngineError
-    from collector.store.migrate import NewerDatabaseError
+    from collector.store.lease import HeldByAnotherError
+    from collector.store.migrate import NewerDatabaseError, OlderDatabaseError, OtherClusterError
+    from collector.store.shared_pepper import OtherPepperError
     from collector.storeroom import open_store
 
     if must_exist and not Layout(settings.data.absolute()).engine.exists():
@@ -71,7 +87,7 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
             for worker in filter(Path.is_dir, paths.spool.iterdir()):
                 segment.prepare(worker)
                 segment.recover(worker)
-            with open_store(settings, paths, configuration) as room:
+            with open_store(settings, paths, configuration, role, up_to_date=up_to_date) as room:
                 yield room
         finally:
             os.close(lock)
@@ -79,7 +95,10 @@ def open_room(settings: Settings, *, must_exist: bool = True) -> Iterator[StoreR
         fail(*error.problems)
     except DirectoryInUseError as error:
         fail(f"{error}; wait for it to end, or stop it first")
-    except (NewerDatabaseError, PepperError) as error:
+    except (
+        *(NewerDatabaseError, OlderDatabaseError, OtherClusterError),
+        *(HeldByAnotherError, OtherPepperError, PepperError),
+    ) as error:
         fail(str(error))
     except EngineError as error:
         fail(f"{error}; nothing is lost by trying again, and `collector doctor` says what waits")

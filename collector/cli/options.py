@@ -13,9 +13,14 @@ from collector.settings import Settings, read_settings
 from schemas.problems import ConfigurationError
 
 # Where the reports are: what a verb needs to find them without a running `serve`.
-STORE = ("store_url", "store_password_file", "store_timeout_seconds")
+STORE = ("store_url", "store_tables", "store_password_file", "store_timeout_seconds")
 
 Decorated = Callable[..., None]
+
+
+def all_but(*prefixes: str) -> tuple[str, ...]:
+    """The names of all settings but those that begin so."""
+    return tuple(name for name in Settings.model_fields if not name.startswith(prefixes))
 
 
 def with_settings(*names: str) -> Callable[[Decorated], Decorated]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from collector.cli import serving
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
 from collector.cli.options import STORE, with_settings
 from collector.cli.progress import progress
+from collector.roles import Role
 
 if TYPE_CHECKING:
     from collector.settings import Settings
@@ -20,19 +22,34 @@ if TYPE_CHECKING:
 
 # Settings that decide what a release is; a running `serve` has its own.
 _PROTECTION = ("menu", "profile", "policy", "catalogue", "keep_after_release_days")
+_KEEPING = (
+    *("most_epsilon_per_report", "most_epsilon_per_licence_month", "publish_after_minutes"),
+    *("publish_at_the_latest_after_hours", "metrics_host", "metrics_port", "silent_process_seconds", "log_format"),
+)
 
 
 @click.command("publish")
 @click.option("--through", type=click.DateTime(["%Y-%m-%d"]), help="Last day to close.  [default: yesterday, UTC]")
 @click.option("--change-protection", is_flag=True, help="Release with another menu or profile than the last release.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
-@with_settings("data", *STORE, *_PROTECTION)
-def command(settings: Settings, through: dt.datetime | None, change_protection: bool, form: str) -> None:
+@click.option("--keep-running", is_flag=True, help="Stay, and publish what falls due; needs --store-url.")
+@with_settings("data", *STORE, *_PROTECTION, *_KEEPING)
+def command(
+    settings: Settings, through: dt.datetime | None, change_protection: bool, form: str, keep_running: bool
+) -> None:
     """Close days that are over and release their counts.
 
     A running `collector serve` does this by itself every night; this verb asks it to do it now, with its
     own settings, or does it on a directory that nobody serves. A period that was released is never changed.
+
+    With --keep-running it is the publishing part of a collector whose parts run apart: it stays and closes days by
+    itself once every `collector ingest` has loaded them. Several may run on one store; one of them publishes.
     """
+    if keep_running:
+        if through or change_protection:
+            fail("--keep-running closes days as they fall due: leave out --through and --change-protection")
+        serving.run(settings, Role.PUBLISH)
+        return
     today = dt.datetime.now(dt.UTC).date()
     last = through.date() if through else today - dt.timedelta(days=1)
     try:

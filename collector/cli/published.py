@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from collector.cli.main import fail
-from collector.cli.open import open_room
+from collector.cli.open import open_room, reading_role
 from collector.cli.options import STORE, with_settings
 from collector.cli.remote import TOKEN_VARIABLE, NobodyAnswersError, Place, RefusedError, ask, read_token, read_url
 from collector.layout import Layout
@@ -121,7 +121,7 @@ def _library(settings: Settings) -> Iterator[Library]:
     from collector.configuration import read_configuration
     from collector.reports.library import Library
 
-    with open_room(settings) as room, _hidden(settings) as is_hidden:
+    with open_room(settings, reading_role(settings)) as room, _hidden(settings) as is_hidden:
         yield Library(
             room.released,
             room.publisher.rules,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collector.cli.open import NoServerError, ask, open_room
+from collector.cli.open import NoServerError, ask, open_room, reading_role
 from collector.cli.options import STORE, with_settings
 from collector.cli.table import show_table
 
@@ -33,7 +33,7 @@ def command(settings: Settings, most: int, form: str) -> None:
     except NoServerError:
         from collector.publish.released import told
 
-        with open_room(settings) as room:
+        with open_room(settings, reading_role(settings)) as room:
             answer = {"releases": [told(release) for release in room.released.releases(_MOST)]}
     releases = answer["releases"][:most]
     if form == "json":

@@ -2,8 +2,9 @@
 
 A pseudonym is HMAC-SHA256 of the key under the quarter's pepper, cut to 16 bytes and written as a
 UUID, so that the database column is 16 bytes wide. Peppers are random, one file a quarter
-(`pepper-2026Q4`, 32 bytes, mode 0600), made on first use. A lost pepper means that its quarter's
-licences are counted again as new ones; a leaked one would let its holder test guessed keys.
+(`pepper-2026Q4`, 32 bytes, mode 0600), made on first use; where several collectors share a store, made by hand
+and copied to all. A lost pepper means that its quarter's licences are counted again as new ones; a leaked one would
+let its holder test guessed keys.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PEPPER_BYTES = 32
+QUARTER_FILE = "pepper-"
 NO_LICENCE = str(uuid.UUID(int=0))
 
 
@@ -39,12 +41,19 @@ class Peppers:
 
     Args:
         directory: where the files are; created with mode 0700 if missing.
+        makes: whether a missing one is made.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, makes: bool = True) -> None:
         self._directory = directory
+        self._makes = makes
         self._loaded: dict[str, bytes] = {}
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def directory(self) -> Path:
+        """Where the files are."""
+        return self._directory
 
     def pseudonym(self, license_key: str, day: dt.date) -> str:
         """The pseudonym of `license_key` in the quarter of `day`, in UUID notation.
@@ -59,9 +68,28 @@ class Peppers:
         """Reads, or makes, the pepper of `day`'s quarter, so that a bad file is found at start."""
         self._pepper(quarter(day))
 
+    def is_there(self, day: dt.date) -> bool:
+        """Whether the pepper of `day`'s quarter is there already."""
+        return (self._directory / f"{QUARTER_FILE}{quarter(day)}").exists()
+
+    def fingerprint(self, day: dt.date) -> str:
+        """What tells the pepper of `day`'s quarter from others, and nothing about keys; 16 hex digits.
+
+        Raises:
+            PepperError: it cannot be read or made.
+        """
+        # Not the digest of any key: a licence key holds no NUL.
+        return hmac.digest(self._pepper(quarter(day)), b"\0fingerprint", "sha256")[:8].hex()
+
     def _pepper(self, name: str) -> bytes:
         if name not in self._loaded:
-            self._loaded[name] = _read_or_make(self._directory / f"pepper-{name}")
+            path = self._directory / f"{QUARTER_FILE}{name}"
+            if not self._makes and not path.exists():
+                raise PepperError(
+                    f"{path}: is missing. Make it once with `collector pepper make {name}` and copy it to every "
+                    "collector that takes reports into the same store"
+                )
+            self._loaded[name] = _read_or_make(path)
         return self._loaded[name]
 
 

@@ -12,15 +12,15 @@ import structlog
 
 from collector.publish import closing
 from collector.publish.expiry import expire, forget_so_far
-from collector.store.lease import HeldByAnotherError
 from collector.publish.periods import ONE_DAY, SO_FAR_HOURS, Period, days, ending_on
 from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release
+from collector.store.lease import HeldByAnotherError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.store.lease import Lease
     from collector.store.engine import Engine
+    from collector.store.lease import Lease
 
 log = structlog.get_logger()
 # Later than this after its hour, a count so far would stand for another time than it says.

@@ -11,6 +11,7 @@ in one insert: a server takes 64 small ones in the time of two, and makes one pa
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ from collector.store.engine import PARSE_CODES, Engine, EngineError, Failure
 from collector.store.quarantine import set_aside
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -36,6 +36,7 @@ _MOST_JOINED = 64
 # Well below what makes the engine write more than one block: an insert stays all or nothing.
 _MOST_JOINED_BYTES = 32 << 20
 _PASS_SECONDS = 2
+_ONE_DAY = dt.timedelta(days=1)
 _SET_ASIDE_SECONDS = 60
 
 
@@ -123,6 +124,11 @@ class Loader:
     def has_loaded_past(self, day: dt.date) -> bool:
         """Whether no spool holds a row received on `day` or before (the watermark rule)."""
         return not any(day_of(path) <= day for stage in (OPEN, SEALED) for path in segments(self._spool, stage))
+
+    def loaded_past(self, today: dt.date) -> dt.date:
+        """The last day, before `today`, of which nothing waits in any spool."""
+        waiting = [day_of(path) for stage in (OPEN, SEALED) for path in segments(self._spool, stage)]
+        return min([*waiting, today]) - _ONE_DAY
 
     def backlog(self) -> Backlog:
         """Rows that wait, and rows in quarantine."""

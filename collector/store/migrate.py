@@ -103,8 +103,8 @@ def migrate(engine: Engine, today: dt.date) -> list[Migration]:
         return []
     if len(engine.nodes) > 1 and shards_of_the_cluster(engine) != len(engine.nodes):
         raise OtherClusterError(
-            f"store_url names {len(engine.nodes)} servers, but the cluster '{CLUSTER}' in the first one's configuration "
-            f"has {shards_of_the_cluster(engine)} shards: name one server of each shard, in its order"
+            f"store_url names {len(engine.nodes)} servers, but the cluster '{CLUSTER}' in the first one's "
+            f"configuration has {shards_of_the_cluster(engine)} shards: name one server of each shard, in its order"
         )
     for node in engine.nodes:
         for database in ("private", "public"):

@@ -8,14 +8,15 @@ import pytest
 from collector.configuration import Configuration
 from collector.publish.publisher import Publisher
 from collector.store.engine import Engine
+from tests.engine_kinds import KINDS
 from tests.publishers import publisher_on
 
 MakePublisher = Callable[..., Publisher]
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=KINDS)
 def engine_kind(request: pytest.FixtureRequest) -> str:
-    """Closing and releasing are the same statements on both engines."""
+    """Closing and releasing are the same statements on every engine."""
     return str(request.param)
 
 

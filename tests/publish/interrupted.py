@@ -22,7 +22,8 @@ class InterruptedEngine:
 
     @property
     def nodes(self) -> tuple[InterruptedEngine, ...]:
-        return (self,)
+        others = self._engine.nodes[1:]
+        return (self, *(InterruptedEngine(node, self._before) for node in others))
 
     def over_all(self, table: str) -> str:
         return self._engine.over_all(table)

@@ -23,7 +23,9 @@ LICENCE = uuid.UUID("5f0c2f5a-6a7e-4d1b-8c3d-2e1f0a9b8c7d")
 
 
 def counted(engine: Engine) -> Counter[dt.date]:
-    return Counter(dict(engine.rows("SELECT counted_on, count() FROM private.counted GROUP BY counted_on")))
+    return Counter(
+        dict(engine.rows(f"SELECT counted_on, count() FROM {engine.over_all('private.counted')} GROUP BY counted_on"))
+    )
 
 
 def cells(engine: Engine) -> list[tuple]:
@@ -70,7 +72,8 @@ def test_closing_killed_after_any_step_ends_the_same(engine: Engine, publisher: 
     rows = [row() for _ in range(80)]
     receive(engine, rows)
     claimed = "private.closing_2026_09_14"
-    engine.command(f"CREATE TABLE {claimed} AS private.reports")  # killed after the claim
+    for node in engine.nodes:
+        node.command(f"CREATE TABLE {claimed} AS private.reports")  # killed after the claim
     closing.close_day(engine, DAY)  # killed after counting
     receive(engine, [row()])  # arrives between two tries
     closing.close_day(engine, DAY)  # killed again
@@ -87,8 +90,10 @@ def test_claim_left_by_a_kill_after_the_release_is_dropped_and_not_counted_again
     receive(engine, [row() for _ in range(80)])
     publisher.publish(DAY + ONE, DAY)
     released = cells(engine)
-    engine.command("CREATE TABLE private.closing_2026_09_14 AS private.reports")  # as if never dropped
-    engine.command("INSERT INTO private.closing_2026_09_14 SELECT * FROM private.reports")
+    for node in engine.nodes:
+        node.command("CREATE TABLE private.closing_2026_09_14 AS private.reports")  # as if never dropped
+    for node in engine.nodes:
+        node.command("INSERT INTO private.closing_2026_09_14 SELECT * FROM private.reports")
     publisher.publish(DAY + 2 * ONE, DAY + ONE)
     assert closing.claimed_days(engine) == []
     assert counted(engine) == {DAY: 80}
@@ -97,8 +102,10 @@ def test_claim_left_by_a_kill_after_the_release_is_dropped_and_not_counted_again
 
 def test_rows_of_a_claim_that_was_never_counted_are_not_lost(engine: Engine, publisher: Publisher) -> None:
     receive(engine, [row() for _ in range(5)])
-    engine.command("CREATE TABLE private.closing_2026_09_14 AS private.reports")
-    engine.command("ALTER TABLE private.reports MOVE PARTITION '2026-09-14' TO TABLE private.closing_2026_09_14")
+    for node in engine.nodes:
+        node.command("CREATE TABLE private.closing_2026_09_14 AS private.reports")
+    for node in engine.nodes:
+        node.command("ALTER TABLE private.reports MOVE PARTITION '2026-09-14' TO TABLE private.closing_2026_09_14")
     publisher.publish(DAY + 3 * ONE, DAY + 2 * ONE)
     assert counted(engine) == {DAY: 5}
 
@@ -149,7 +156,9 @@ def test_licence_that_closes_in_a_later_quarter_leaves_the_measure_but_stays_key
     publisher.publish(dt.date(2026, 10, 1), last_of_quarter)
     receive(engine, [run_row(last_of_quarter, licence=LICENCE), run_row(last_of_quarter)])
     publisher.publish(dt.date(2026, 10, 2), dt.date(2026, 10, 1))
-    found = engine.rows("SELECT counted_on, keyed, licence FROM private.counted ORDER BY counted_on, keyed")
+    found = engine.rows(
+        f"SELECT counted_on, keyed, licence FROM {engine.over_all('private.counted')} ORDER BY counted_on, keyed"
+    )
     assert found == [
         (last_of_quarter, True, LICENCE),
         (dt.date(2026, 10, 1), False, uuid.UUID(int=0)),

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from collector.configuration import Configuration
-from collector.store.lease import Lease, HeldByAnotherError
 from collector.publish.publisher import last_closed
 from collector.store.engine import Engine, EngineError
+from collector.store.lease import HeldByAnotherError, Lease
 from tests.publish.interrupted import asleep
 from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, receive, row
@@ -71,7 +71,7 @@ def test_two_publishers_at_once_do_no_harm(engine: Engine, configuration: Config
 
     with ThreadPoolExecutor(2) as threads:
         assert sorted(threads.map(publish, ["a", "b"])) == [0, 8]  # seven days and a week
-    assert engine.rows("SELECT count() FROM private.counted") == [(700,)]
+    assert engine.rows(f"SELECT count() FROM {engine.over_all('private.counted')}") == [(700,)]
     assert engine.rows("SELECT count(), uniqExact(grain, period) FROM public.releases") == [(8, 8)]
     assert last_closed(engine) == DAY + 6 * ONE
 
@@ -107,7 +107,7 @@ def test_publisher_that_sleeps_while_another_one_finishes_harms_nothing(
     )
     cells = engine.rows("SELECT * FROM public.cells FINAL ORDER BY ALL")
     assert set(out[0]) <= set(cells), "something that was out has changed"
-    ids = engine.rows("SELECT count(), uniqExact(report_id) FROM private.counted")
+    ids = engine.rows(f"SELECT count(), uniqExact(report_id) FROM {engine.over_all('private.counted')}")
     assert ids == [(650, 650)], "lost or counted twice"
     assert engine.rows("SELECT count(), uniqExact(grain, period) FROM public.releases FINAL") == [(4, 4)]
 
@@ -124,4 +124,4 @@ def test_publisher_that_lost_its_lease_in_the_middle_stops(engine: Engine, confi
         publisher_on(engine, configuration, lease=Stolen(engine, "sleeper")).publish(DAY + ONE, DAY)
     assert engine.rows("SELECT count() FROM public.releases") == [(0,)]
     publisher_on(engine, configuration, lease=Lease(engine, "thief")).publish(DAY + ONE, DAY)
-    assert engine.rows("SELECT count() FROM private.counted") == [(100,)]
+    assert engine.rows(f"SELECT count() FROM {engine.over_all('private.counted')}") == [(100,)]

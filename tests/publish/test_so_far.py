@@ -45,10 +45,12 @@ def test_open_day_is_released_with_more_noise_and_stays_open(engine: Engine, pub
     assert {cell[4] for cell in found} == {"wordpress"}, "licences and runs are not in it"
     assert {cell[-1] for cell in found} == {40}
     assert all(abs(cell[-2] - (4000 if cell[3] == "" else 2000)) <= 200 for cell in found)
-    assert engine.rows("SELECT count() FROM private.reports FINAL") == [(4400,)], "nothing is moved"
+    assert engine.rows(f"SELECT count() FROM {engine.over_all('private.reports')} FINAL") == [(4400,)], (
+        "nothing is moved"
+    )
     assert counting_tables(engine) == [], "nothing is left behind"
     publisher.publish(DAY + ONE, DAY)
-    assert engine.rows("SELECT count() FROM private.counted") == [(4400,)]
+    assert engine.rows(f"SELECT count() FROM {engine.over_all('private.counted')}") == [(4400,)]
 
 
 def test_killed_while_it_is_counted_nothing_is_left_behind(engine: Engine, publisher: Publisher) -> None:

@@ -47,7 +47,7 @@ def loads(engine: Engine) -> list[str]:
 
 
 def stored(engine: Engine) -> int:
-    return int(engine.rows("SELECT uniqExact(report_id) FROM private.reports")[0][0])
+    return int(engine.rows(f"SELECT uniqExact(report_id) FROM {engine.over_all('private.reports')}")[0][0])
 
 
 def test_a_pass_is_bounded_and_the_oldest_come_first(engine: Engine, spool: Path) -> None:
@@ -114,11 +114,13 @@ def test_engine_that_refuses_everything_is_asked_a_few_times_and_keeps_the_order
     for n, day in itertools.product(range(3), range(6)):
         seal(spool, n, day=DAY + day * ONE)
     loader = Loader(engine, spool, spool.parent / "quarantine", Clock())
-    engine.command("RENAME TABLE private.reports TO private.gone")
+    for node in engine.nodes:
+        node.command("RENAME TABLE private.reports TO private.gone")
     done = loader.load_some()
     assert isinstance(done.failure, EngineError)
     assert (done.rows, done.waiting) == (0, 18)
     assert loader.is_behind
-    engine.command("RENAME TABLE private.gone TO private.reports")
+    for node in engine.nodes:
+        node.command("RENAME TABLE private.gone TO private.reports")
     assert loader.load_sealed() == 18
     assert stored(engine) == 18

@@ -31,7 +31,7 @@ def spool(tmp_path: Path, *rows: dict[str, Any], worker: str = "w0", seal: bool 
 
 
 def stored(engine: Engine) -> int:
-    return int(engine.rows("SELECT count() FROM private.reports FINAL")[0][0])
+    return int(engine.rows(f"SELECT count() FROM {engine.over_all('private.reports')} FINAL")[0][0])
 
 
 def test_sealed_segments_are_loaded_and_deleted(tmp_path: Path, engine: Engine, loader: Loader) -> None:
@@ -41,7 +41,7 @@ def test_sealed_segments_are_loaded_and_deleted(tmp_path: Path, engine: Engine, 
     assert list(segments(tmp_path / "spool", SEALED)) == []
     assert loaded_rows(engine) == 3
     found = engine.rows(
-        "SELECT report_id, received_on, product_version, os_version, language, licence FROM private.reports"
+        f"SELECT report_id, received_on, product_version, os_version, language, licence FROM {engine.over_all('private.reports')}"
     )
     names = ("report_id", "received_on", "product_version", "os_version", "language", "licence")
     assert sorted(found) == sorted(tuple(one[n] for n in names) for one in sent)
@@ -80,7 +80,7 @@ def test_unreadable_segment_goes_to_quarantine_and_blocks_nothing(
 def test_engine_errors_carry_a_code_and_no_text(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "bad.ndjson").write_text('{"report_id": "canary-value"}\n')
     with pytest.raises(EngineError) as caught:
-        engine.load("private.reports", [tmp_path / "bad.ndjson"], 1)
+        engine.load(engine.over_all("private.reports"), [tmp_path / "bad.ndjson"], 1)
     assert caught.value.code == 376
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -88,10 +88,12 @@ def test_engine_errors_carry_a_code_and_no_text(engine: Engine, tmp_path: Path) 
 
 def test_failure_that_may_pass_keeps_the_segment(tmp_path: Path, engine: Engine, loader: Loader) -> None:
     spool(tmp_path, row())
-    engine.command("RENAME TABLE private.reports TO private.gone")
+    for node in engine.nodes:
+        node.command("RENAME TABLE private.reports TO private.gone")
     with pytest.raises(EngineError):
         loader.load_sealed()
-    engine.command("RENAME TABLE private.gone TO private.reports")
+    for node in engine.nodes:
+        node.command("RENAME TABLE private.gone TO private.reports")
     assert loader.load_sealed() == 1
     assert stored(engine) == 1
 
@@ -137,7 +139,7 @@ def test_files_of_somebody_else_are_left_alone(tmp_path: Path, loader: Loader) -
 def test_path_with_quotes_is_loaded(tmp_path: Path, engine: Engine) -> None:
     odd = tmp_path / "it's \\ odd.ndjson"
     odd.write_bytes(json.dumps(row(), default=str).encode() + b"\n")
-    engine.load("private.reports", [odd], 1)
+    engine.load(engine.over_all("private.reports"), [odd], 1)
     assert stored(engine) == 1
 
 

@@ -37,7 +37,7 @@ def put(tmp_path: Path, *rows: dict[str, Any], day: dt.date = DAY) -> Path:
 
 
 def stored(engine: Engine) -> int:
-    return int(engine.rows("SELECT count() FROM private.reports FINAL")[0][0])
+    return int(engine.rows(f"SELECT count() FROM {engine.over_all('private.reports')} FINAL")[0][0])
 
 
 def balance(engine: Engine, quarantine: Path) -> tuple[int, int, int]:
@@ -110,7 +110,8 @@ def test_retry_that_was_killed_before_the_segment_was_replaced_counts_nothing_tw
 def test_outage_in_a_retry_leaves_the_segment_as_it_was(tmp_path: Path, quarantine: Path, engine: Engine) -> None:
     path = put(tmp_path, row(), row() | BAD)
     before = path.read_bytes()
-    engine.command("RENAME TABLE private.reports TO private.gone")
+    for node in engine.nodes:
+        node.command("RENAME TABLE private.reports TO private.gone")
     with pytest.raises(EngineError):
         retry(engine, path)
     assert path.read_bytes() == before
