@@ -41,7 +41,8 @@ def test_sealed_segments_are_loaded_and_deleted(tmp_path: Path, engine: Engine, 
     assert list(segments(tmp_path / "spool", SEALED)) == []
     assert loaded_rows(engine) == 3
     found = engine.rows(
-        f"SELECT report_id, received_on, product_version, os_version, language, licence FROM {engine.over_all('private.reports')}"
+        "SELECT report_id, received_on, product_version, os_version, language, licence "
+        f"FROM {engine.over_all('private.reports')}"
     )
     names = ("report_id", "received_on", "product_version", "os_version", "language", "licence")
     assert sorted(found) == sorted(tuple(one[n] for n in names) for one in sent)
