@@ -66,6 +66,7 @@ class ClickHouseServer:
         data: where the server keeps its data.
         tcp_port: where other servers of its cluster reach it; 0 if there are none.
         more: what its configuration holds beside the users.
+        users: its users' file.
     """
 
     directory: Path
@@ -73,12 +74,13 @@ class ClickHouseServer:
     port: int = 0
     tcp_port: int = 0
     more: str = ""
+    users: str = USERS
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "users.xml").write_text(USERS)
+        (self.directory / "users.xml").write_text(self.users)
         users = f"<users_config>{self.directory / 'users.xml'}</users_config>"
         config = f"<clickhouse>{users}{self.more}</clickhouse>"
         (self.directory / "config.xml").write_text(config)
@@ -144,12 +146,22 @@ class ClickHouseServer:
 
     def ask(self, query: str) -> list[list[str]]:
         """The rows of a query, as text; asked by a user of the tests' own."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/?default_format=TabSeparated", query.encode())
+        done, text = self.answer(query)
+        assert done, text
+        return [line.split("\t") for line in text.splitlines()]
+
+    def answer(self, query: str, user: str = "default", password: str = "", parameters: str = "") -> tuple[bool, str]:
+        """Whether a user's statement was done, and what the server answered to it."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/?default_format=TabSeparated{parameters}",
+            query.encode(),
+            headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": password},
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
-                return [line.split("\t") for line in response.read().decode().splitlines()]
+                return True, response.read().decode()
         except urllib.error.HTTPError as error:
-            raise AssertionError(error.read().decode()) from error
+            return False, error.read().decode()
 
     def empty(self) -> None:
         """Drops what a test left, once nothing uses it: the library aborts where an insert still unwinds.

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from collector.store.migrate import migrate
+from tests.clickhouse.guarded import engine_of, guarded
+from tests.clickhouse_server import ClickHouseServer, NotAvailableError
+from tests.conftest import missing
+from tests.sample_days import DAY
+
+
+@pytest.fixture(scope="session")
+def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    """A running server with the shipped users."""
+    server = guarded(tmp_path_factory.mktemp("guarded"))
+    try:
+        server.start()
+    except NotAvailableError as error:
+        missing(str(error))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def store(guarded_server: ClickHouseServer) -> ClickHouseServer:
+    """The same with tables that its owner has made, and nothing in them."""
+    guarded_server.empty()
+    owner = engine_of(guarded_server, "owner")
+    migrate(owner, DAY)
+    owner.close()
+    return guarded_server
