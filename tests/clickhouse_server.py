@@ -159,7 +159,7 @@ class ClickHouseServer:
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
-                return True, response.read().decode()
+                return True, response.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return False, error.read().decode()
 
