@@ -149,6 +149,30 @@ def open_store(
             session.close()
 
 
+def server_engine(settings: Settings, name: str) -> Engine:
+    """The server of these settings, or its shards.
+
+    Args:
+        settings: with a `store_url`.
+        name: by which the server knows this installation's statements.
+
+    Raises:
+        ConfigurationError: the password file cannot be used.
+    """
+    addresses = [
+        Address(url, settings.store_password_file, settings.store_timeout_seconds) for url in settings.store_urls
+    ]
+    secret = settings.store_password_file
+    try:
+        if secret and secret.stat().st_mode & (S_IROTH | S_IWOTH):
+            raise ConfigurationError([f"store_password_file: {secret} is open to others; chmod it to 600"])
+        addresses[0].password()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"store_password_file: {secret} cannot be read"]) from error
+    shards = [ServerEngine(address, name, settings.store_tables == "replicated") for address in addresses]
+    return shards[0] if settings.store_tables == "single" else ShardedEngine(shards)
+
+
 def _engine(settings: Settings, paths: Layout) -> Engine:
     if settings.store_url is None:
         if is_server_installation(paths.engine):
@@ -158,20 +182,6 @@ def _engine(settings: Settings, paths: Layout) -> Engine:
         return open_embedded(paths.engine)
     if (paths.engine / "metadata").exists():
         raise ConfigurationError(
-            [f"{paths.data}: its reports are in the embedded engine; give another directory, or leave out store_url"]
+            [f"{paths.data}: its reports are in the embedded engine: leave out store_url, or see `collector move`"]
         )
-    addresses = [
-        Address(url, settings.store_password_file, settings.store_timeout_seconds) for url in settings.store_urls
-    ]
-    address = addresses[0]
-    try:
-        if address.password_file and address.password_file.stat().st_mode & (S_IROTH | S_IWOTH):
-            raise ConfigurationError(
-                [f"store_password_file: {address.password_file} is open to others; chmod it to 600"]
-            )
-        address.password()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"store_password_file: {address.password_file} cannot be read"]) from error
-    name, is_replicated = installation_name(paths.engine), settings.store_tables == "replicated"
-    shards = [ServerEngine(address, name, is_replicated) for address in addresses]
-    return shards[0] if settings.store_tables == "single" else ShardedEngine(shards)
+    return server_engine(settings, installation_name(paths.engine))

@@ -16,6 +16,7 @@ VERBS = {
     "ingest": "Take reports alone, into a ClickHouse server: one machine of several.",
     "reports": "Show published counts alone, from a ClickHouse server.",
     "migrate": "Bring the database to this program's version.",
+    "move": "Take an embedded installation to a ClickHouse server.",
     "nodes": "The collectors that take reports into one ClickHouse server.",
     "pepper": "The secrets under which licence keys become pseudonyms.",
     "status": "What was accepted, where it is, and what happens next.",

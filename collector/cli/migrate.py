@@ -14,6 +14,8 @@ from collector.cli.open import open_room
 from collector.cli.options import STORE, with_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.settings import Settings
     from collector.store.engine import Engine
     from collector.store.migrate import Migration
@@ -57,14 +59,21 @@ def status(settings: Settings, form: str) -> None:
 @with_settings("data", *STORE)
 def plan(settings: Settings) -> None:
     """The statements that `apply` would run on each server that lacks them; changes nothing."""
+    from collector.store.migrate import DATABASES
+    from collector.store.replication import replicated
+    from collector.store.sharded import distributing
+
     with open_room(settings, must_exist=settings.store_url is None, up_to_date=False) as room:
         steps = _missing(room.engine)
-    for step in steps:
-        click.echo(f"-- {step.version:04} {step.name}")
-        for statement in step.statements:
-            click.echo(f"{statement};\n")
+        on_the_first = distributing(room.engine)
     if not steps:
         click.echo("-- nothing: the database is at this program's version")
+        return
+    parts = [("databases", list(DATABASES))]
+    parts += [(f"{step.version:04} {step.name}", step.statements) for step in steps]
+    for title, statements in [*parts, ("on the first server", on_the_first)]:
+        for number, statement in enumerate(statements):
+            click.echo((f"-- {title}\n" if number == 0 else "") + _shown(settings, statement, replicated))
 
 
 @command.command("apply")
@@ -91,6 +100,10 @@ def apply(settings: Settings) -> None:
         click.echo(f"applied {step.version:04} {step.name}")
     if not steps:
         click.echo("nothing to do: the database is at this program's version")
+
+
+def _shown(settings: Settings, statement: str, replicated: Callable[[str], str]) -> str:
+    return f"{replicated(statement) if settings.store_tables == 'replicated' else statement};\n"
 
 
 def _missing(engine: Engine) -> list[Migration]:

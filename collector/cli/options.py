@@ -49,6 +49,17 @@ def with_settings(*names: str) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
+def with_options_of(*names: str) -> Callable[[Decorated], Decorated]:
+    """Gives a verb the options of these settings, and their values as they were given, None if not."""
+
+    def decorate(verb: Decorated) -> Decorated:
+        own_options = getattr(verb, "__click_params__", [])
+        verb.__click_params__ = [*reversed(_options(names)[: len(names)]), *own_options]  # type: ignore[attr-defined]
+        return verb
+
+    return decorate
+
+
 def _options(names: tuple[str, ...]) -> list[click.Option]:
     options = []
     for name in names:

@@ -158,6 +158,22 @@ class EmbeddedEngine(Engine):
             with _codes_only():
                 self._client.command(f"INSERT INTO {table} FROM INFILE '{path}' FORMAT JSONEachRow")
 
+    def unload(self, query: str, file: Path) -> int:
+        """Writes the rows of a query as NDJSON into a file that is not there yet, for its owner alone.
+
+        Returns:
+            How many rows those are.
+
+        Raises:
+            EngineError, OSError: it failed; the file may be there.
+        """
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        path = os.fspath(file).replace("\\", "\\\\").replace("'", "\\'")
+        with _codes_only():
+            self._client.command(f"{query} INTO OUTFILE '{path}' APPEND FORMAT JSONEachRow")
+        with file.open("rb") as lines:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: lines.read(1 << 20), b""))
+
     def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
         """See Engine."""
         query, length = packing(columns, rows)
@@ -169,7 +185,7 @@ class EmbeddedEngine(Engine):
         self._client.close()
 
 
-def open_embedded(directory: Path) -> Engine:
+def open_embedded(directory: Path) -> EmbeddedEngine:
     """The embedded engine in `directory`, made if missing.
 
     Raises:

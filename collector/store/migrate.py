@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collector.store.engine import Engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+DATABASES = ("CREATE DATABASE IF NOT EXISTS private", "CREATE DATABASE IF NOT EXISTS public")
 
 
 class Migration(NamedTuple):
@@ -107,8 +108,8 @@ def migrate(engine: Engine, today: dt.date) -> list[Migration]:
             f"configuration has {shards_of_the_cluster(engine)} shards: name one server of each shard, in its order"
         )
     for node in engine.nodes:
-        for database in ("private", "public"):
-            node.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+        for statement in DATABASES:
+            node.command(statement)
     lease = Lease(engine, engine.name, "migrating")
     lease.hold()
     steps = missing(engine)

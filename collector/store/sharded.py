@@ -78,6 +78,11 @@ class ShardedEngine(Engine):
             shard.close()
 
 
+def key_of(table: str) -> str:
+    """What decides the shard of a table's rows; empty where the table lies on the entry alone."""
+    return _OVER_ALL[table][1] if table in _OVER_ALL else ""
+
+
 def distribute(engine: Engine) -> None:
     """Makes the tables over all nodes as the nodes' own tables are now; nothing where one node is the store.
 
@@ -116,13 +121,21 @@ def distribute_table(engine: Engine, table: str, key: str = "rand()") -> None:
     Raises:
         EngineError: the engine failed.
     """
+    if statement := _distributing(engine, table, key):
+        engine.command(statement)
+
+
+def distributing(engine: Engine) -> list[str]:
+    """The statements of `distribute`, on the entry."""
+    found = (_distributing(engine, table, key) for table, (_, key) in _OVER_ALL.items())
+    return [statement for statement in found if statement]
+
+
+def _distributing(engine: Engine, table: str, key: str) -> str:
     over_all = engine.over_all(table)
-    if over_all != table:
-        database, name = table.split(".")
-        engine.command(
-            f"CREATE TABLE IF NOT EXISTS {over_all} AS {table} "
-            f"ENGINE = Distributed('{CLUSTER}', '{database}', '{name}', {key})"
-        )
+    database, name = table.split(".")
+    making = f"CREATE TABLE IF NOT EXISTS {over_all} AS {table} "
+    return f"{making}ENGINE = Distributed('{CLUSTER}', '{database}', '{name}', {key})" if over_all != table else ""
 
 
 def shards_of_the_cluster(engine: Engine) -> int:

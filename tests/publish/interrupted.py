@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from collector.store.engine import Engine
 
@@ -35,6 +36,10 @@ class InterruptedEngine:
     def rows(self, query: str, **parameters: object) -> list[tuple]:
         self._before(query)
         return self._engine.rows(query, **parameters)
+
+    def load(self, table: str, files: Sequence[Path], rows: int) -> None:
+        self._before(f"INSERT INTO {table}")
+        self._engine.load(table, files, rows)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence) -> None:
         self._before(f"INSERT INTO {table}")
