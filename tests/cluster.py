@@ -12,10 +12,14 @@ from collector.store.sharded import CLUSTER, ShardedEngine
 from tests.clickhouse_server import ClickHouseServer, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _SECRET = "a-secret-between-the-servers-of-tests"  # noqa: S105 - of servers that live as long as a test
+
+
+def _plain(directory: Path, tcp_port: int, more: str) -> ClickHouseServer:
+    return ClickHouseServer(directory, tcp_port=tcp_port, more=more)
 
 
 @dataclass
@@ -25,10 +29,12 @@ class Cluster:
     Args:
         directory: for all of them.
         shards: how many.
+        make: one server in a directory, with a native port, and more in its configuration.
     """
 
     directory: Path
     shards: int
+    make: Callable[[Path, int, str], ClickHouseServer] = _plain
     servers: list[ClickHouseServer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -38,8 +44,7 @@ class Cluster:
         )
         remote = f"<remote_servers><{CLUSTER}><secret>{_SECRET}</secret>{replicas}</{CLUSTER}></remote_servers>"
         self.servers = [
-            ClickHouseServer(self.directory / f"shard-{number}", tcp_port=port, more=remote)
-            for number, port in enumerate(ports, 1)
+            self.make(self.directory / f"shard-{number}", port, remote) for number, port in enumerate(ports, 1)
         ]
 
     @property
@@ -67,9 +72,9 @@ class Cluster:
             ]
         )
 
-    def url(self) -> str:
-        """The setting `store_url`."""
-        return ",".join([self.entry.url(), *(f"127.0.0.1:{server.port}" for server in self.servers[1:])])
+    def url(self, user: str = "loader") -> str:
+        """The setting `store_url` of a user."""
+        return f"clickhouse://{user}@" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
 
     def options(self) -> list[str]:
         """Options with which `collector serve` uses the cluster."""
@@ -80,13 +85,15 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster_in(directory: Path, shards: int) -> Iterator[Cluster]:
+def cluster_in(
+    directory: Path, shards: int, make: Callable[[Path, int, str], ClickHouseServer] = _plain
+) -> Iterator[Cluster]:
     """A running cluster.
 
     Raises:
         NotAvailableError: its servers cannot be had on this machine.
     """
-    cluster = Cluster(directory, shards)
+    cluster = Cluster(directory, shards, make)
     try:
         cluster.start()
         yield cluster

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -187,36 +188,47 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in text.split()]
 
 
-def start_server(data: Path, *options: str) -> Server:
-    """A `collector serve` on free ports, once it serves."""
+# What the parts of a collector listen on, and what makes the tests' ones quick.
+_PORTS = {
+    "serve": ["--ingest-port", "0", "--reports-port", "0", "--seal-after-seconds", "1"],
+    "ingest": ["--ingest-port", "0", "--seal-after-seconds", "1"],
+    "reports": ["--reports-port", "0"],
+    "publish": ["--keep-running"],
+}
+
+
+def start_server(data: Path, *options: str, verb: str = "serve") -> Server:
+    """A `collector serve`, or a part of one, on free ports, once it serves."""
     log = data.with_suffix(".log")
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [
-                *(BIN / "collector", "serve", "--data", data, "--seal-after-seconds", "1"),
-                *("--ingest-port", "0", "--reports-port", "0", "--metrics-port", "0", *options),
-            ],
+            [BIN / "collector", verb, "--data", data, *_PORTS[verb], "--metrics-port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
         )
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(3)]
-    if not lines[2].startswith("Ctrl-C"):
-        process.terminate()
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    else:
         process.wait(timeout=30)
         process.stdout.close()
         pytest.fail(f"did not start: {lines} {log.read_text()}")
-    ingest = lines[0].split()[-1]
-    reports = lines[1].split()[3].removesuffix("/,")
-    metrics = lines[1].split()[-1].removesuffix("/metrics")
+    said = "".join(lines)
+    ingest, reports, metrics = (
+        match[1] if (match := re.search(pattern, said)) else ""
+        for pattern in (r"reports at (\S+)", r"counts at (\S+)/,", r"metrics at (\S+)/metrics")
+    )
     return Server(process, data, ingest, reports, metrics, log)
 
 
 @contextlib.contextmanager
-def running(data: Path, *options: str) -> Iterator[Server]:
+def running(data: Path, *options: str, verb: str = "serve") -> Iterator[Server]:
     """A server that is stopped at the end, whatever happens."""
-    server = start_server(data, *options)
+    server = start_server(data, *options, verb=verb)
     try:
         yield server
     finally:

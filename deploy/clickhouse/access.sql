@@ -37,6 +37,7 @@ GRANT TABLE ENGINE ON Distributed TO owner;
 GRANT SELECT ON system.* TO owner;
 GRANT INSERT ON private.reports TO ingest;
 GRANT INSERT ON private.all_reports TO ingest;
+GRANT SHOW TABLES ON private.all_counted TO ingest;
 GRANT INSERT, SELECT ON private.loads TO ingest;
 GRANT INSERT, SELECT ON private.nodes TO ingest;
 GRANT INSERT, SELECT ON private.peppers TO ingest;
