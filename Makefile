@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tcl test-crash test-outage test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
+.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -56,6 +56,12 @@ test-outage: $(READY) ## 2,000 reports/s, and a minute (OUTAGE_SECONDS) without 
 
 test-abuse: $(READY) ## a minute (ABUSE_SECONDS) of everything a stranger can do, with live traffic beside it
 	ABUSE_SECONDS=$${ABUSE_SECONDS:-60} $(BIN)/python -m pytest -s tests/abuse/test_abuse.py
+
+test-cluster: $(READY) ## real ClickHouse servers: users and grants, three shards, faults, closing and moving killed anywhere; 12 minutes
+	$(BIN)/python -m pytest tests/clickhouse tests/outage/test_shards.py
+	CLUSTER_REPORTS=200000 $(BIN)/python -m pytest --durations=3 tests/end_to_end/test_parts_on_a_cluster.py
+	ENGINES=server,sharded $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/store tests/publish
+	$(BIN)/python -m tests.store.long_move
 
 test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPORTS) wait in its spool
 	$(BIN)/python -m tests.abuse.memory

@@ -33,7 +33,7 @@ class Site:
 
     def check(self) -> None:
         """Everything that was ever accepted is in the store, once, and nothing was refused."""
-        check_nothing_lost(self.store, self.server.data, self.fleet.accepted)
+        check_nothing_lost([self.store], self.server.data, self.fleet.accepted)
         assert self.fleet.refused == []
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,18 +75,20 @@ class Fleet:
             self.refused.append(type(error).__name__)
 
 
-def stored(store: ClickHouseServer) -> list[str]:
-    """The ids in the store, as a reader sees them."""
-    return [one for (one,) in store.ask("SELECT report_id FROM private.reports FINAL")]
+def stored(*servers: ClickHouseServer) -> list[str]:
+    """The ids in the store, which has one server or several shards, as a reader sees them."""
+    return [one for server in servers for (one,) in server.ask("SELECT report_id FROM private.reports FINAL")]
 
 
-def check_nothing_lost(store: ClickHouseServer, data: Path, accepted: set[str], seconds: float = 30) -> None:
+def check_nothing_lost(
+    servers: Sequence[ClickHouseServer], data: Path, accepted: set[str], seconds: float = 30
+) -> None:
     """Waits until the spool is empty, then compares: no report lost, invented, doubled or set aside."""
     deadline = time.monotonic() + seconds
     while waiting := [*data.glob("spool/*/*/*.ndjson")]:
         assert time.monotonic() < deadline, f"{len(waiting)} segments still wait"
         time.sleep(0.05)
-    ids = stored(store)
+    ids = stored(*servers)
     assert len(ids) == len(set(ids))
     assert set(ids) == accepted
     assert not [*data.glob("quarantine/*.ndjson")]

@@ -48,7 +48,7 @@ def test_started_before_its_store_it_accepts_and_catches_up(
         fleet.send(100)
         assert wait_for_event(server, "store_unreachable", after=1)["kind"] == "timeout"
         proxy.set(Fault.NONE)
-        check_nothing_lost(store, server.data, fleet.accepted)
+        check_nothing_lost([store], server.data, fleet.accepted)
         assert (len(fleet.accepted), fleet.refused) == (200, [])
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
@@ -66,7 +66,7 @@ def test_stop_does_not_wait_for_a_store_that_hangs_and_leaves_it_everything(
     with running(tmp_path / "data", *store.options(proxy.port), *patient) as server:
         fleet = Fleet(server)
         fleet.send(100)
-        check_nothing_lost(store, server.data, fleet.accepted)
+        check_nothing_lost([store], server.data, fleet.accepted)
         store.hang()
         fleet.send(100)
         assert server.stop() == 0
@@ -76,7 +76,7 @@ def test_stop_does_not_wait_for_a_store_that_hangs_and_leaves_it_everything(
         assert [*server.data.glob("spool/*/sealed/*.ndjson")]
     store.go_on()
     with running(tmp_path / "data", *store.options(proxy.port), *OPTIONS) as server:
-        check_nothing_lost(store, server.data, fleet.accepted)
+        check_nothing_lost([store], server.data, fleet.accepted)
         assert len(fleet.accepted) == 200
 
 
