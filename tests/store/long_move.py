@@ -34,9 +34,11 @@ def rows(engine: Engine) -> dict[str, int]:
 def killed_move(cluster: Cluster, command: list[str], share: float, total: int) -> None:
     """A move that is killed once about this share of the rows has arrived."""
     process = Popen(command, stdout=PIPE, stderr=PIPE)
-    arrived = "SELECT sum(total_rows) FROM system.tables WHERE database = 'private' AND engine LIKE '%MergeTree'"
+    arrived = (
+        "SELECT coalesce(sum(total_rows), 0) FROM system.tables WHERE database = 'private' AND engine LIKE '%MergeTree'"
+    )
     while process.poll() is None:
-        there = sum(int(server.ask(arrived)[0][0] or 0) for server in cluster.servers)
+        there = sum(int(server.ask(arrived)[0][0]) for server in cluster.servers)
         if there > share * total:
             process.kill()
             process.wait()
