@@ -25,9 +25,10 @@ namespace eval ::telemetry {
 
 apply {{directory} {
     foreach module {
-        value text json files random waiting programs assignments machine platform system cloud product facts permits permit
-        report configuration state choices consent address endpoint proxy day limits pause outbox sent sealing lookup
-        connecting certificate secure http transport metadata lock delivery notice client
+        value text json descriptor files ownership random waiting programs assignments machine platform system cloud
+        product facts permits permit report configuration state choices consent address endpoint proxy day limits pause
+        outbox sent last_send lock sealing lookup connecting certificate secure http transport metadata delivery notice
+        client
     } {
         uplevel #0 [list source -encoding utf-8 [file join $directory lib $module.tcl]]
     }

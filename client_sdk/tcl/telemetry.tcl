@@ -18,10 +18,24 @@ apply {{} {
     }
 }}
 source -encoding utf-8 [file join [file dirname [file normalize [info script]]] package.tcl]
-foreach module {presentation arguments background commands} {
+foreach module {presentation arguments help output key_input background commands} {
     source -encoding utf-8 [file join $::telemetry::directory lib $module.tcl]
 }
 unset module
+
+# Runs one command and returns its exit code.
+proc ::telemetry::run {arguments} {
+    try {
+        set parsed [arguments::parse $arguments]
+    } trap {TELEMETRY HELP} {_ options} {
+        output::say [help::text [lindex [dict get $options -errorcode] 2]]
+        return 0
+    } trap {TELEMETRY VERSION} {} {
+        output::say "telemetry-client $::telemetry::package_version"
+        return 0
+    }
+    return [commands::run $parsed]
+}
 
 proc ::telemetry::main {arguments} {
     try {
@@ -29,23 +43,17 @@ proc ::telemetry::main {arguments} {
             background::run
             return 0
         }
-        return [commands::run [arguments::parse $arguments]]
-    } trap {TELEMETRY HELP} {} {
-        puts [string trim $arguments::help \n]
-        return 0
-    } trap {TELEMETRY VERSION} {} {
-        puts "telemetry-client $::telemetry::package_version"
-        return 0
+        return [run $arguments]
+    } trap {TELEMETRY OUTPUT} {why} {
+        output::complain "telemetry-client: $why"
+        return 1
     } trap {TELEMETRY USAGE} {why} {
-        catch {puts stderr $why}
+        output::complain $why
         return 2
-    } trap {POSIX EPIPE} {} {
-        # The reader of a pipe went away.
-        return 0
     } on error {why options} {
         # The class only: the text of an error might quote what was about to be sent.
         set kind [lindex [dict get $options -errorcode] 0]
-        catch {puts stderr "telemetry-client: internal error ($kind); nothing was sent"}
+        output::complain "telemetry-client: internal error ($kind); nothing was sent"
         return [expr {"send" ni $arguments}]
     }
 }

@@ -1,4 +1,4 @@
-# The arguments of the command line, and the help that teaches them.
+# The arguments of the command line.
 #
 # A licence key is never an argument, because arguments show in process lists and shell histories; and an argument that is
 # not understood is not repeated, because it may be one.
@@ -17,58 +17,18 @@ namespace eval ::telemetry::arguments {
     }
     variable commands {show send status log on off seal}
     variable choices {--source {vm cloud container} --format {text json}}
-    variable usage "usage: telemetry-client COMMAND \[OPTION ...\]"
-    variable help {
-usage: telemetry-client COMMAND [OPTION ...]
-
-Tells a product's vendor which version runs on which system, if you allow it.
-
-commands:
-  show      print exactly what would be sent, and whether it would be
-  send      send one report, if that is allowed
-  status    whether it is on and which rule says so; collector, network, outbox
-  log       the last ten bodies that were handed to a connection
-  on        allow reports from this user (root: from this machine)
-  off       forbid them, and delete what waits to be sent
-  seal      end an image's build: forget this machine, send nothing before the next boot
-
-facts (show, send); what is not given is detected, `show` tells from where:
-  --product NAME            such as wordpress (also for status)
-  --product-version VERSION such as 6.4.2-0
-  --source SOURCE           vm, cloud or container
-  --os-version OS           such as debian-12
-  --instance-type TYPE      such as t3.micro
-  --language TAG            such as pt-BR
-  --license-key-stdin       read InstallBuilder's licence key from standard input
-                            (or set TELEMETRY_LICENSE_KEY)
-  --url URL                 the collector (also for status)
-
-send:
-  --dry-run                 the collector checks the report and stores nothing
-  --timeout SECONDS         for everything together, DNS included; at most 60 (default: 8)
-  --background              return at once; a process of its own sends
-show:
-  --reveal-key              show the licence key instead of asterisks
-
-places (all commands):
-  --state-dir DIR           where choice and outbox are kept
-  --config FILE             the image's configuration file
-  --root DIR                read facts and settings below DIR, as of a mounted image
-  --format text|json        show, send, status and log
-
-Nothing is sent before someone says yes: `on`, the administrator, or an image's default after a notice.
-Any "off" wins. See what decides with `telemetry-client status`.
-}
+    variable usage "usage: telemetry-client COMMAND \[OPTION ...\]; see telemetry-client --help"
 }
 
 # The command and its options: command NAME --option VALUE ... (a switch's value is 1). Raises an error with the code
-# {TELEMETRY USAGE} and words that repeat no value.
+# {TELEMETRY USAGE} and words that repeat no value. A wish for help is {TELEMETRY HELP COMMAND}, one for the version
+# {TELEMETRY VERSION}.
 proc ::telemetry::arguments::parse {arguments} {
     variable commands
     variable options
     variable choices
     if {[lindex $arguments 0] in {-h --help}} {
-        throw {TELEMETRY HELP} help
+        throw {TELEMETRY HELP {}} help
     }
     if {[lindex $arguments 0] eq "--version"} {
         throw {TELEMETRY VERSION} version
@@ -83,7 +43,7 @@ proc ::telemetry::arguments::parse {arguments} {
     while {$rest ne {}} {
         set rest [lassign $rest argument]
         if {$argument in {-h --help}} {
-            throw {TELEMETRY HELP} help
+            throw [list TELEMETRY HELP $command] help
         }
         set has_value [regexp {^(--[^=]*)=(.*)$} $argument -> name value]
         if {!$has_value} {
@@ -126,6 +86,12 @@ proc ::telemetry::arguments::parse {arguments} {
     return $parsed
 }
 
+# Whether `command` takes the option `name`.
+proc ::telemetry::arguments::takes {command name} {
+    variable options
+    return [expr {$name eq "--help" || $command in [lindex [dict get $options $name] 1]}]
+}
+
 # A name that may be repeated: it has the form of an option, and no digit or capital as keys have. Not with one dash:
 # a key may be glued to a letter.
 proc ::telemetry::arguments::IsNamed {name} {
@@ -148,6 +114,11 @@ proc ::telemetry::arguments::CheckValues {parsed} {
         if {[dict exists $parsed $name] && [string first \0 [dict get $parsed $name]] >= 0} {
             Wrong "$name: a character in it that no path can have"
         }
+    }
+    # From the current directory, and `~` is a name like any other.
+    if {[dict exists $parsed --root] && ([dict get $parsed --root] eq {}
+            || ![file isdirectory [::telemetry::files::absolute [dict get $parsed --root]]])} {
+        Wrong "--root: not a directory"
     }
     if {[dict exists $parsed --url] && [dict get $parsed --url] ne {} && [dict get $parsed command] eq "send"} {
         set endpoint [::telemetry::endpoint::parse [dict get $parsed --url]]

@@ -14,12 +14,12 @@ cd /
 exec "$@"}
 }
 
-# Has another process send it, within so many milliseconds; 0 where there is no room for one.
-proc ::telemetry::background::leave_behind {parsed given milliseconds} {
+# Has another process send what is ready, within so many milliseconds; 0 where there is no room for one.
+proc ::telemetry::background::leave_behind {parsed ready milliseconds} {
     global tcl_platform
     variable let_go
     set task [dict create]
-    dict for {name value} $given {
+    dict for {name value} [dict get $ready given] {
         dict set task $name [list string $value]
     }
     foreach name {--url --state-dir --config --root} {
@@ -32,6 +32,8 @@ proc ::telemetry::background::leave_behind {parsed given milliseconds} {
             dict set task $name [list string $value]
         }
     }
+    # It has no standard error: a notice that was due was given here.
+    dict set task is-told [list number [dict get $ready is_told]]
     dict set task milliseconds [list number $milliseconds]
     set command [list [info nameofexecutable] [file join $::telemetry::directory telemetry.tcl] --task]
     if {$tcl_platform(platform) eq "unix"} {
@@ -62,7 +64,7 @@ proc ::telemetry::background::run {} {
     set task [dict map {_ value} $told {lindex $value 1}]
     set deadline [::telemetry::waiting::deadline [dict get $task milliseconds]]
     set options [dict create]
-    foreach {option name} {--url url --state-dir state_dir --config config --root root} {
+    foreach {option name} {--url url --state-dir state_dir --config config --root root is-told is_told} {
         if {[dict exists $task $option]} {
             dict set options $name [dict get $task $option]
         }

@@ -6,7 +6,10 @@
 # Invariants: an `off` in any of them counts, whatever directory a sender uses, so `off` is written to all that are this
 # user's; an `on` counts in the directory in use alone, because it may have been meant for one product.
 
-namespace eval ::telemetry::choices {}
+namespace eval ::telemetry::choices {
+    # For a sender that is at work while it is forbidden.
+    variable most_ms 1000
+}
 
 # used, read_by_all, and the directories of defaults and machines.
 proc ::telemetry::choices::places {machine used} {
@@ -53,10 +56,7 @@ proc ::telemetry::choices::switch_off {places now} {
         set own [list [dict get $places used]]
     }
     set chosen [dict create stored {} lifted {} failed {} forgotten 0 reaches_all 0]
-    # First forget, then store: where storing fails, at least nothing old is left to be sent.
-    foreach directory $own {
-        dict incr chosen forgotten [::telemetry::outbox::clear [::telemetry::state::path $directory outbox]]
-    }
+    # First stored, then forgotten: a sender that is at work here asks once more before each report.
     foreach directory $own {
         if {[catch {::telemetry::state::choose $directory off $now} _ options]} {
             dict lappend chosen failed [Failure $directory $options]
@@ -67,7 +67,23 @@ proc ::telemetry::choices::switch_off {places now} {
             dict set chosen reaches_all 1
         }
     }
+    dict set chosen forgotten [Forget $own]
     return $chosen
+}
+
+# Deletes what waits in these places, and again when a sender that is at work there is done; how many reports that were.
+proc ::telemetry::choices::Forget {directories} {
+    variable most_ms
+    set deadline [::telemetry::waiting::deadline $most_ms]
+    set forgotten 0
+    foreach directory $directories {
+        incr forgotten [::telemetry::outbox::clear [::telemetry::state::path $directory outbox]]
+    }
+    foreach directory $directories {
+        ::telemetry::lock::wait_for_sender $directory [::telemetry::waiting::remaining $deadline]
+        incr forgotten [::telemetry::outbox::clear [::telemetry::state::path $directory outbox]]
+    }
+    return $forgotten
 }
 
 # Allows it in the place in use, and lifts this user's own offs, which would win over it. A second `on` changes nothing:
@@ -106,8 +122,12 @@ proc ::telemetry::choices::SaysOff {directory} {
 }
 
 proc ::telemetry::choices::Failure {directory options} {
+    set path [::telemetry::state::path $directory consent]
+    if {[dict get $options -errorcode] eq "TELEMETRY FOREIGN"} {
+        return "$path is not this user's alone"
+    }
     set why [::telemetry::files::reason $options]
-    return [::telemetry::value::either [expr {$directory eq {}}] $why "[::telemetry::state::path $directory consent]: $why"]
+    return [::telemetry::value::either [expr {$directory eq {}}] $why "$path: $why"]
 }
 
 proc ::telemetry::choices::IsSame {one other} {

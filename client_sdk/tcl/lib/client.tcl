@@ -3,15 +3,18 @@
 # Invariant: `send` makes no connection, and resolves no name, unless the decision is on. A client is a dictionary:
 #
 #     machine configuration
+#     options       what it was opened with, to read the configuration again
 #     state         the state directory; empty where there is none
 #     places        see choices.tcl
 #     boot          empty where none is known
 #     now           seconds since 1970
 #     answer        a person's answer to the product's own question: 0, 1, or empty where nobody asked
+#     is_told       whether the notice was given already, also where that could not be remembered
 
 namespace eval ::telemetry::client {
     variable metadata_ms 2000
-    variable usual {root / state_dir {} url {} config {} answer {}}
+    variable usual {root / state_dir {} url {} config {} answer {} is_told 0}
+    variable busy_words "not sent: another sender is at work here"
 }
 
 # The client as a command line or a call states it; what is empty is found as the README says.
@@ -20,10 +23,16 @@ proc ::telemetry::client::open {options} {
     set options [dict merge $usual $options]
     set machine [::telemetry::machine::here [dict get $options root]]
     set state [::telemetry::state::directory $machine [dict get $options state_dir]]
-    return [dict create machine $machine \
-        configuration [::telemetry::configuration::read $machine [dict get $options url] [dict get $options config]] \
-        state $state places [::telemetry::choices::places $machine $state] boot [::telemetry::system::boot $machine] \
-        now [clock seconds] answer [dict get $options answer]]
+    return [Configured [dict create machine $machine options $options state $state \
+        places [::telemetry::choices::places $machine $state] boot [::telemetry::system::boot $machine] \
+        now [clock seconds] answer [dict get $options answer] is_told [dict get $options is_told]]]
+}
+
+# The client with its configuration as the files are now.
+proc ::telemetry::client::Configured {client} {
+    set options [dict get $client options]
+    return [dict replace $client configuration [::telemetry::configuration::read [dict get $client machine] \
+        [dict get $options url] [dict get $options config]]]
 }
 
 # The report that would be sent now, with an id of its own; nothing is asked of any network.
@@ -120,50 +129,77 @@ proc ::telemetry::client::FirstObstacle {client report decision} {
     }
 }
 
-# Decides, and gives the notice where one is due. What is ready has a way and all its needed facts: given report_id
-# consented_at; else a result.
+# Decides, and gives the notice where one is due. What is ready has a way and all its needed facts: given report is_told
+# consented_at; else a result, with is_on: what was decided.
 proc ::telemetry::client::prepare {client given {is_dry_run 0}} {
     set report [compose $client $given]
-    set id [dict get $report id]
-    set decision [decision $client $id $is_dry_run]
-    if {![dict get $decision is_on] && !$is_dry_run} {
+    set refusal [Refusal $client $report $is_dry_run]
+    if {$refusal ne {}} {
+        return $refusal
+    }
+    set decision [decision $client [dict get $report id] $is_dry_run]
+    set consented_at 0
+    if {[dict get $decision rule] eq "stored"} {
+        set consented_at [dict get [::telemetry::state::choice [dict get $client state]] chosen_at]
+    }
+    return [dict create given $given report $report is_told [dict get $decision needs_notice] consented_at $consented_at]
+}
+
+# Whether the decision is on: what is asked of the caller before that may be in vain.
+proc ::telemetry::client::is_on {client given is_dry_run} {
+    return [dict get [decision $client [dict get [compose $client $given] id] $is_dry_run] is_on]
+}
+
+# The result for what may not leave now; empty where it may. Opted out, nothing is left that waits; and where the notice
+# is due it is given.
+proc ::telemetry::client::Refusal {client report is_dry_run} {
+    set decision [decision $client [dict get $report id] $is_dry_run]
+    set is_on [dict get $decision is_on]
+    if {!$is_on && !$is_dry_run} {
         ::telemetry::outbox::clear [::telemetry::state::path [dict get $client state] outbox]
     }
     lassign [FirstObstacle $client $report $decision] outcome why advice
     if {$outcome ne {}} {
         set before [expr {$outcome eq "unusable" ? "" : "nothing was sent: "}]
-        return [dict create outcome $outcome message $before$why$advice also_sent 0]
+        return [dict create outcome $outcome message $before$why$advice also_sent 0 is_on $is_on]
     }
     if {[dict get $decision needs_notice] && ![::telemetry::notice::give $client $is_dry_run]} {
         set why "nothing was sent: the notice that comes first could not be shown"
-        return [dict create outcome "opted out" message $why also_sent 0]
+        return [dict create outcome "opted out" message $why also_sent 0 is_on $is_on]
     }
-    set consented_at 0
-    if {[dict get $decision rule] eq "stored"} {
-        set consented_at [dict get [::telemetry::state::choice [dict get $client state]] chosen_at]
-    }
-    return [dict create given $given report_id $id consented_at $consented_at]
+}
+
+# The same, asked once more with everything read again.
+proc ::telemetry::client::RefusalNow {client report is_dry_run} {
+    return [Refusal [Configured $client] $report $is_dry_run]
 }
 
 # Sends what is ready, then what waits.
 proc ::telemetry::client::deliver {client ready deadline {is_dry_run 0}} {
-    set endpoint [endpoint $client]
-    set given [dict get $ready given]
-    set delivery [dict merge $client [dict create endpoint $endpoint proxy [proxy $client $endpoint] deadline $deadline \
-        consented_at [dict get $ready consented_at]]]
+    variable busy_words
+    set report [dict get $ready report]
+    set state [dict get $client state]
+    dict set client is_told [expr {[dict get $client is_told] || [dict get $ready is_told]}]
     if {!$is_dry_run} {
         # What is locked has to be there.
-        ::telemetry::state::try_make [dict get $client state]
+        ::telemetry::state::try_make $state
     }
-    set holder [::telemetry::lock::take [dict get $client state] $deadline]
+    set lock [::telemetry::lock::take $state [expr {[::telemetry::waiting::remaining $deadline] / 2}]]
+    if {$lock eq "busy"} {
+        return [dict create outcome busy message $busy_words also_sent 0]
+    }
     try {
+        set endpoint [endpoint $client]
+        set delivery [dict merge $client [dict create endpoint $endpoint proxy [proxy $client $endpoint] \
+            deadline $deadline consented_at [dict get $ready consented_at] \
+            make [list ::telemetry::client::Completed $client [dict get $ready given] $deadline] \
+            refusal [list ::telemetry::client::RefusalNow $client $report $is_dry_run]]]
         if {$is_dry_run} {
-            return [::telemetry::delivery::try_out $delivery [Completed $client $given $deadline]]
+            return [::telemetry::delivery::try_out $delivery]
         }
-        return [::telemetry::delivery::send $delivery [dict get $ready report_id] \
-            [list ::telemetry::client::Completed $client $given $deadline]]
+        return [::telemetry::delivery::send $delivery [dict get $report id]]
     } finally {
-        ::telemetry::lock::release $holder
+        ::telemetry::lock::release $lock
     }
 }
 
@@ -172,11 +208,19 @@ proc ::telemetry::client::Completed {client given deadline} {
     return [complete $client $given [expr {min($metadata_ms, [::telemetry::waiting::remaining $deadline])}]]
 }
 
-# Sends one report where that is allowed, and says what became of it.
-proc ::telemetry::client::send {client given deadline {is_dry_run 0}} {
-    set ready [prepare $client $given $is_dry_run]
-    if {[dict exists $ready outcome]} {
-        return $ready
+# The result as the caller is told it. Where the decision was on, `status` tells it too.
+proc ::telemetry::client::conclude {client result {is_dry_run 0}} {
+    if {!$is_dry_run && [::telemetry::value::member $result is_on 1]} {
+        ::telemetry::last_send::remember [dict get $client state] [dict get $client now] $result
     }
-    return [deliver $client $ready $deadline $is_dry_run]
+    return [dict remove $result is_on]
+}
+
+# Sends one report where that is allowed, and says what became of it.
+proc ::telemetry::client::send {client given deadline} {
+    set result [prepare $client $given]
+    if {![dict exists $result outcome]} {
+        set result [deliver $client $result $deadline]
+    }
+    return [conclude $client $result]
 }

@@ -1,10 +1,12 @@
 # The commands: show, send, status, log, on, off, seal.
 #
 # Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored everywhere, an image
-# not be sealed, or a dry run's report would be refused; 2 wrong usage (arguments, a refused address, no product known).
+# not be sealed, a dry run's report would be refused, or the standard output not be written; 2 wrong usage (arguments, a
+# refused address, no product known).
 
 namespace eval ::telemetry::commands {
-    variable most_key_bytes 4096
+    # For `show`, which has no --timeout.
+    variable key_ms 8000
     variable not_stored {Until it is stored, set TELEMETRY=off for whatever sends, or, as root, forbid it to every user:
   mkdir -p /etc/telemetry-client && echo 'telemetry = off' >> /etc/telemetry-client/config
 Both are always obeyed.}
@@ -19,7 +21,8 @@ proc ::telemetry::commands::run {parsed} {
 }
 
 proc ::telemetry::commands::Show {client parsed} {
-    set given [Given $client $parsed]
+    variable key_ms
+    set given [WithKeyOfInput $parsed [Given $client $parsed] [::telemetry::waiting::deadline $key_ms]]
     set report [::telemetry::client::compose $client $given]
     set decision [::telemetry::client::decision $client [dict get $report id]]
     # Opted out, nothing is asked; and what is sealed is as quiet.
@@ -27,7 +30,7 @@ proc ::telemetry::commands::Show {client parsed} {
         set report [::telemetry::client::complete $client $given]
     }
     set told [::telemetry::presentation::describe_report $client $report [dict exists $parsed --reveal-key]]
-    Print $parsed $told [::telemetry::presentation::report_lines $told]
+    ::telemetry::output::print $parsed $told [::telemetry::presentation::report_lines $told]
     return 0
 }
 
@@ -36,24 +39,19 @@ proc ::telemetry::commands::Send {client parsed} {
     set deadline [::telemetry::waiting::deadline $milliseconds]
     set is_dry_run [dict exists $parsed --dry-run]
     set given [Given $client $parsed]
-    set result [::telemetry::client::prepare $client $given $is_dry_run]
-    if {![dict exists $result outcome]} {
-        set ready $result
-        set left [::telemetry::waiting::remaining $deadline]
-        if {[dict exists $parsed --background] && [::telemetry::background::leave_behind $parsed $given $left]} {
-            set words "sending in the background; `telemetry-client log` shows what was sent"
-            set result [dict create outcome "in the background" message $words also_sent 0]
-        } else {
-            set result [::telemetry::client::deliver $client $ready $deadline $is_dry_run]
-        }
+    # Where nothing is sent nobody is kept waiting for a key.
+    if {[::telemetry::client::is_on $client $given $is_dry_run]} {
+        set given [WithKeyOfInput $parsed $given $deadline]
     }
+    TellLeftOut [::telemetry::client::compose $client $given]
+    set result [Attempt $client $parsed $given $deadline $is_dry_run]
     set outcome [dict get $result outcome]
     set also_sent [dict get $result also_sent]
     set lines [list [dict get $result message]]
     if {$also_sent} {
         lappend lines "also accepted: $also_sent from the outbox"
     }
-    Print $parsed [list object [dict create outcome [list string $outcome] message [list string [lindex $lines 0]] \
+    ::telemetry::output::print $parsed [list object [dict create outcome [list string $outcome] message [list string [lindex $lines 0]] \
         also_sent [list number $also_sent]]] $lines
     if {$outcome eq "unusable"} {
         return 2
@@ -62,36 +60,64 @@ proc ::telemetry::commands::Send {client parsed} {
     return [expr {$is_dry_run && $outcome eq "refused"}]
 }
 
+proc ::telemetry::commands::Attempt {client parsed given deadline is_dry_run} {
+    set ready [::telemetry::client::prepare $client $given $is_dry_run]
+    if {[dict exists $ready outcome]} {
+        set result $ready
+    } elseif {[dict exists $parsed --background]
+            && [::telemetry::background::leave_behind $parsed $ready [::telemetry::waiting::remaining $deadline]]} {
+        # The other process remembers what became of it.
+        set words "sending in the background; `telemetry-client log` shows what was sent"
+        return [dict create outcome "in the background" message $words also_sent 0]
+    } else {
+        set result [::telemetry::client::deliver $client $ready $deadline $is_dry_run]
+    }
+    return [::telemetry::client::conclude $client $result $is_dry_run]
+}
+
+# Which arguments are left out of the report because of their form; a value is not repeated.
+proc ::telemetry::commands::TellLeftOut {report} {
+    foreach {name origin} [dict get $report malformed] {
+        switch -exact -- $origin {
+            "given by the caller" {set argument --[string map {_ -} $name]}
+            "standard input" {set argument --license-key-stdin}
+            default continue
+        }
+        ::telemetry::output::complain \
+            "$argument is left out: it has not its field's format; see `telemetry-client show`"
+    }
+}
+
 proc ::telemetry::commands::Status {client parsed} {
     set given [dict create product [::telemetry::arguments::value $parsed --product]]
     set told [::telemetry::presentation::describe_status $client [::telemetry::client::compose $client $given] \
         [::telemetry::arguments::value $parsed --config]]
-    Print $parsed $told [::telemetry::presentation::status_lines $told]
+    ::telemetry::output::print $parsed $told [::telemetry::presentation::status_lines $told]
     return 0
 }
 
 proc ::telemetry::commands::Log {client parsed} {
     set state [dict get $client state]
-    Print $parsed [::telemetry::sent::describe $state] [::telemetry::sent::lines $state]
+    ::telemetry::output::print $parsed [::telemetry::sent::describe $state] [::telemetry::sent::lines $state]
     return 0
 }
 
 proc ::telemetry::commands::On {client parsed} {
     set chosen [::telemetry::choices::switch_on [dict get $client places] [dict get $client now]]
     if {[dict get $chosen failed] ne {}} {
-        Complain "on could not be stored: [lindex [dict get $chosen failed] 0]"
+        ::telemetry::output::complain "on could not be stored: [lindex [dict get $chosen failed] 0]"
         return 1
     }
-    Say "on, stored in [lindex [dict get $chosen stored] 0]"
+    ::telemetry::output::say "on, stored in [lindex [dict get $chosen stored] 0]"
     foreach path [dict get $chosen lifted] {
-        Say "an earlier off was lifted: $path"
+        ::telemetry::output::say "an earlier off was lifted: $path"
     }
     set report [::telemetry::client::compose $client {}]
     set decision [::telemetry::client::decision $client [dict get $report id]]
     if {[dict get $decision is_on]} {
-        Say "`telemetry-client show` shows what is sent, `telemetry-client off` ends it"
+        ::telemetry::output::say "`telemetry-client show` shows what is sent, `telemetry-client off` ends it"
     } else {
-        Say "still nothing is sent: [dict get $decision reason]"
+        ::telemetry::output::say "still nothing is sent: [dict get $decision reason]"
     }
     return 0
 }
@@ -100,26 +126,26 @@ proc ::telemetry::commands::Off {client parsed} {
     variable not_stored
     set chosen [::telemetry::choices::switch_off [dict get $client places] [dict get $client now]]
     if {[dict get $chosen stored] ne {}} {
-        Say "off, stored in [join [dict get $chosen stored] { and }]"
+        ::telemetry::output::say "off, stored in [join [dict get $chosen stored] { and }]"
     }
     set forgotten [dict get $chosen forgotten]
     if {$forgotten} {
-        Say "$forgotten waiting report[expr {$forgotten == 1 ? "" : "s"}] deleted"
+        ::telemetry::output::say "$forgotten waiting report[expr {$forgotten == 1 ? "" : "s"}] deleted"
     }
     if {[dict get $chosen failed] eq {}} {
         return 0
     }
     foreach failure [dict get $chosen failed] {
-        Complain "off could not be stored: $failure"
+        ::telemetry::output::complain "off could not be stored: $failure"
     }
     if {[dict get $chosen reaches_all]} {
-        Complain "It holds all the same, because every sender reads the place where it is stored."
+        ::telemetry::output::complain "It holds all the same, because every sender reads the place where it is stored."
         return 1
     }
     if {[dict get $chosen stored] ne {}} {
-        Complain "What uses another state directory does not know of it."
+        ::telemetry::output::complain "What uses another state directory does not know of it."
     }
-    Complain $not_stored
+    ::telemetry::output::complain $not_stored
     return 1
 }
 
@@ -127,63 +153,35 @@ proc ::telemetry::commands::Seal {client parsed} {
     set boot [dict get $client boot]
     set done [::telemetry::sealing::seal [dict get $client places] $boot]
     if {[dict get $done sealed] ne {}} {
-        Say "sealed, stored in [join [dict get $done sealed] { and }]; nothing is sent before the next boot"
+        ::telemetry::output::say "sealed, stored in [join [dict get $done sealed] { and }]; nothing is sent before the next boot"
     } elseif {$boot eq {}} {
-        Say "emptied; no boot is known here, so nothing holds reports back until the image is taken"
+        ::telemetry::output::say "emptied; no boot is known here, so nothing holds reports back until the image is taken"
     }
     foreach path [dict get $done offs] {
-        Say "an off stays: $path"
+        ::telemetry::output::say "an off stays: $path"
     }
     foreach path [dict get $done failed] {
-        Complain "could not be removed or written: $path"
+        ::telemetry::output::complain "could not be removed or written: $path"
     }
     return [expr {[dict get $done failed] ne {}}]
 }
 
-# The facts of the command line, and the licence key from where it may come.
+# The facts of the command line, and the licence key of the environment.
 proc ::telemetry::commands::Given {client parsed} {
     set given [dict create]
     foreach name {product product_version source os_version instance_type language} {
         dict set given $name [::telemetry::arguments::value $parsed --[string map {_ -} $name]]
     }
-    if {[dict exists $parsed --license-key-stdin]} {
-        dict set given license_key [::telemetry::text::stripped [FirstLineOfInput]]
-        dict set given license_key_origin "standard input"
-    } else {
-        dict set given license_key [::telemetry::machine::variable_of [dict get $client machine] TELEMETRY_LICENSE_KEY]
-        dict set given license_key_origin "environment TELEMETRY_LICENSE_KEY"
-    }
+    dict set given license_key [::telemetry::machine::variable_of [dict get $client machine] TELEMETRY_LICENSE_KEY]
+    dict set given license_key_origin "environment TELEMETRY_LICENSE_KEY"
     return $given
 }
 
-proc ::telemetry::commands::FirstLineOfInput {} {
-    variable most_key_bytes
-    if {[catch {
-        fconfigure stdin -translation binary
-        set line {}
-        while {[string length $line] < $most_key_bytes && [set byte [read stdin 1]] ni [list {} \n]} {
-            append line $byte
-        }
-    }]} {
-        return {}
+# The same with the licence key of standard input, where that was asked for.
+proc ::telemetry::commands::WithKeyOfInput {parsed given deadline} {
+    if {[dict exists $parsed --license-key-stdin]} {
+        dict set given license_key [::telemetry::text::stripped [::telemetry::key_input::read $deadline]]
+        dict set given license_key_origin "standard input"
     }
-    return [::telemetry::text::decoded $line]
-}
-
-proc ::telemetry::commands::Print {parsed told lines} {
-    if {[::telemetry::arguments::value $parsed --format text] eq "json"} {
-        puts [::telemetry::json::pretty $told]
-    } else {
-        puts [::telemetry::text::printable [join $lines \n]]
-    }
-    flush stdout
-}
-
-proc ::telemetry::commands::Say {line} {
-    puts $line
-    flush stdout
-}
-
-proc ::telemetry::commands::Complain {line} {
-    catch {puts stderr $line}
+    return $given
 }

@@ -12,13 +12,15 @@
 # read, or a line that is not understood, counts as off: it may have been meant to be one. Where another tree is looked
 # at with `--root`, the administrator of the machine that does the looking may forbid, and no more.
 #
-# A configuration is: url FACT proxy FACT telemetry {FACT ...} default {FACT ...} problems {TEXT ...}.
+# A configuration is: url FACT proxy FACT telemetry {FACT ...} default {FACT ...} foreign {PATH ...} problems {TEXT ...}.
+# foreign: files that say "on" and that somebody else may have written, which is not heard.
 
 namespace eval ::telemetry::configuration {
     variable administrator_file /etc/telemetry-client/config
     variable image_file /etc/telemetry-client/image
     variable on_words {on 1 true yes enabled}
     variable off_words {off 0 false no disabled}
+    variable nothing {url {} proxy {} telemetry {} default {} foreign {} problems {}}
 }
 
 # on or off for a word that says so; empty for any other.
@@ -42,7 +44,8 @@ proc ::telemetry::configuration::image_file_of {machine given} {
 # The settings of this machine; a `url` given by the caller comes before all others.
 proc ::telemetry::configuration::read {machine {url {}} {given_file {}}} {
     variable administrator_file
-    set found [dict create url {} proxy {} telemetry {} default {} problems {}]
+    variable nothing
+    set found $nothing
     if {$url ne {}} {
         dict set found url [list $url "given by the caller"]
     }
@@ -55,7 +58,7 @@ proc ::telemetry::configuration::read {machine {url {}} {given_file {}}} {
     set found [ReadFile $machine $administrator_file $found]
     set found [ReadFile $machine [image_file_of $machine $given_file] $found]
     foreach host [lrange [::telemetry::machine::all_that_may_forbid $machine] 1 end] {
-        set other [ReadFile $host $administrator_file {url {} proxy {} telemetry {} default {} problems {}}]
+        set other [ReadFile $host $administrator_file $nothing]
         foreach key {telemetry default} {
             foreach fact [dict get $other $key] {
                 if {[lindex $fact 0] eq "off"} {
@@ -78,12 +81,21 @@ proc ::telemetry::configuration::ReadFile {machine path found} {
         }
         return $found
     }
+    set heard [llength [SaysOn $found]]
     foreach {number key value} [::telemetry::assignments::read $text] {
         if {![Take [::telemetry::text::lowered $key] $value "$shown line $number" found]} {
             dict lappend found problems "$shown line $number is not understood"
         }
     }
+    if {[llength [SaysOn $found]] > $heard && ![::telemetry::ownership::is_alone $shown]} {
+        dict lappend found foreign $shown
+    }
     return $found
+}
+
+# Every "on" so far.
+proc ::telemetry::configuration::SaysOn {found} {
+    return [lsearch -all -exact -index 0 [concat [dict get $found telemetry] [dict get $found default]] on]
 }
 
 proc ::telemetry::configuration::Take {key value origin foundName} {

@@ -2,7 +2,8 @@
 #
 # Order, first match decides, every "off" before any "on":
 #
-#     1. administrator   telemetry = off in a configuration file, or a file that cannot be understood
+#     1. administrator   telemetry = off in a configuration file, an "on" in one that others may have written, or a file
+#                        that cannot be understood
 #     2. variable        TELEMETRY=off (or any word that does not clearly say on)
 #     3. do-not-track    DO_NOT_TRACK is set to anything but empty, 0 or false
 #     4. ci              a build machine
@@ -47,6 +48,9 @@ proc ::telemetry::consent::ConfiguredOff {situation} {
             return [Decision 0 administrator "[lindex $fact 1] says off"]
         }
     }
+    foreach path [dict get $configuration foreign] {
+        return [Decision 0 administrator "$path is not this user's alone"]
+    }
     set problems [dict get $configuration problems]
     if {$problems ne {}} {
         return [Decision 0 administrator "[lindex $problems 0], which counts as off"]
@@ -84,8 +88,7 @@ proc ::telemetry::consent::PersonOff {situation} {
     }
     foreach choice [dict get $situation choices] {
         if {![dict get $choice is_on]} {
-            set says [expr {[dict get $choice is_readable] ? "says off" : "cannot be read, which counts as off"}]
-            return [Decision 0 stored "[dict get $choice origin] $says"]
+            return [Decision 0 stored "[dict get $choice origin] [dict get $choice says]"]
         }
     }
 }

@@ -5,8 +5,12 @@
 # pause that grows. The report is in the outbox before it is posted: a machine that is switched off in the middle loses
 # nothing, and sends the same report_id again.
 #
-# A delivery is a client (see client.tcl) with endpoint, proxy, deadline and consented_at: nothing made before that
-# moment is sent. A result is: outcome message also_sent.
+# There was time to say no meanwhile (a lock, a metadata service, an earlier post), so right before anything leaves, or
+# goes into the outbox, it is asked for once more whether it may.
+#
+# A delivery is a client (see client.tcl) with endpoint, proxy, deadline, consented_at (nothing made before that moment is
+# sent), and two command prefixes: make makes the report; refusal gives the result for what may not leave any more, else
+# nothing. A result is: outcome message also_sent.
 
 namespace eval ::telemetry::delivery {
     variable drop {400 404 405 413 415 422}
@@ -19,23 +23,45 @@ proc ::telemetry::delivery::Result {outcome message {also_sent 0}} {
     return [dict create outcome $outcome message $message also_sent $also_sent]
 }
 
-# Makes a report of this kind where it may be made, delivers it, then what waits. make: a command prefix that makes the
-# report; called only where neither a stop nor a limit forbids it.
-proc ::telemetry::delivery::send {delivery report_id make} {
+# Makes a report of this kind where neither a stop nor a limit forbids it, delivers it, then what waits.
+proc ::telemetry::delivery::send {delivery report_id} {
     variable stopped_words
     if {[::telemetry::state::is_stopped [dict get $delivery state]]} {
         return [Result stopped $stopped_words]
     }
     set limit [::telemetry::limits::reached $delivery $report_id]
     if {$limit ne {}} {
-        return [Result "already reported" "not sent: $limit" [expr {[Wait $delivery] ? 0 : [SendWaiting $delivery]}]]
+        return [SendOld $delivery [Result "already reported" "not sent: $limit"]]
     }
-    return [SendNew $delivery [{*}$make]]
+    set report [{*}[dict get $delivery make]]
+    set refusal [{*}[dict get $delivery refusal]]
+    if {$refusal ne {}} {
+        return $refusal
+    }
+    return [SendNew $delivery $report]
+}
+
+# What waits alone, where no report is made.
+proc ::telemetry::delivery::SendOld {delivery result} {
+    if {[Wait $delivery]} {
+        return $result
+    }
+    lassign [SendWaiting $delivery] also_sent refusal
+    if {$also_sent == 0 && $refusal ne {}} {
+        # As if it had been no from the start.
+        return $refusal
+    }
+    return [dict replace $result also_sent $also_sent]
 }
 
 # A dry run: the collector validates and stores nothing; only the log remembers it here.
-proc ::telemetry::delivery::try_out {delivery report} {
+proc ::telemetry::delivery::try_out {delivery} {
     variable drop
+    set report [{*}[dict get $delivery make]]
+    set refusal [{*}[dict get $delivery refusal]]
+    if {$refusal ne {}} {
+        return $refusal
+    }
     set answer [Post $delivery [dict get $report id] [dict get $report path]?dry_run=1 [dict get $report body]]
     set status [dict get $answer status]
     if {$status == 200} {
@@ -73,14 +99,15 @@ proc ::telemetry::delivery::SendNew {delivery report} {
         return [Kept $report $name [Told $answer]]
     }
     ::telemetry::outbox::remove $outbox $name
-    set also_sent [SendWaiting $delivery]
+    lassign [SendWaiting $delivery] also_sent
     if {$status == 202} {
         return [Result accepted "accepted: the report is on the collector's disk" $also_sent]
     }
     return [Result refused "refused and dropped: [Told $answer]" $also_sent]
 }
 
-# Sends what waits, oldest first; how many were accepted. Stops at the first that is not.
+# Sends what waits, oldest first: {how many were accepted, the refusal of what may not leave any more}. Stops at the first
+# that is not settled. Each is read right before it goes: what was deleted meanwhile must not leave.
 proc ::telemetry::delivery::SendWaiting {delivery} {
     variable drop
     variable worth_ms
@@ -89,14 +116,22 @@ proc ::telemetry::delivery::SendWaiting {delivery} {
     set url [dict get $endpoint url]
     set accepted 0
     ::telemetry::outbox::tidy $outbox $now
-    foreach entry [::telemetry::outbox::waiting $outbox $url $consented_at] {
+    foreach name [::telemetry::outbox::names $outbox] {
         if {[::telemetry::waiting::remaining $deadline] < $worth_ms} {
             break
+        }
+        set no [{*}$refusal]
+        if {$no ne {}} {
+            return [list $accepted $no]
+        }
+        set entry [::telemetry::outbox::entry $outbox $name $consented_at]
+        if {[::telemetry::value::member $entry url] ne $url} {
+            continue
         }
         set answer [Post $delivery [dict get $entry report] [dict get $entry path] [dict get $entry body]]
         set status [dict get $answer status]
         if {$status == 202 || $status in $drop} {
-            ::telemetry::outbox::remove $outbox [dict get $entry name]
+            ::telemetry::outbox::remove $outbox $name
             incr accepted [expr {$status == 202}]
             continue
         }
@@ -107,7 +142,7 @@ proc ::telemetry::delivery::SendWaiting {delivery} {
         }
         break
     }
-    return $accepted
+    return [list $accepted {}]
 }
 
 proc ::telemetry::delivery::Post {delivery report_id path body} {

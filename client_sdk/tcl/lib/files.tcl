@@ -1,8 +1,9 @@
 # Files: read boundedly, written whole or not at all.
 #
 # Invariants: a path that is opened is absolute and has no NUL (Tcl runs what begins with `|`, and the system cuts a
-# path at a NUL); a FIFO or device in the place of a file is a file that cannot be read; a temporary file's name begins
-# with `.telemetry-`, and one that a power cut left behind is never read.
+# path at a NUL); a FIFO, a device, or more than 1 MiB in the place of a file is a file that cannot be read; a temporary
+# file's name begins with `.telemetry-`, and one that a power cut left behind is never read. Of this client's own files
+# none is reached through a link.
 
 namespace eval ::telemetry::files {
     variable most_bytes 1048576
@@ -71,50 +72,89 @@ proc ::telemetry::files::CheckPath {path} {
     }
 }
 
-# The bytes of a file, at most `most`; -1 before them where it is missing or cannot be read: {is_read bytes}.
+# The bytes of a file: {is_read bytes}. What is missing, longer than `most`, or no file cannot be read.
 proc ::telemetry::files::read_bytes {path {most 0}} {
+    return [ReadBytes $path $most 1]
+}
+
+# The text of a file: {is_read text}.
+proc ::telemetry::files::read_text {path} {
+    return [Decoded [read_bytes $path]]
+}
+
+# The same for a file of this client's own: a link in its place is not followed.
+proc ::telemetry::files::read_own_bytes {path {most 0}} {
+    return [ReadBytes $path $most 0]
+}
+
+proc ::telemetry::files::read_own_text {path} {
+    return [Decoded [read_own_bytes $path]]
+}
+
+proc ::telemetry::files::Decoded {read} {
+    lassign $read is_read bytes
+    return [list $is_read [::telemetry::text::decoded $bytes]]
+}
+
+proc ::telemetry::files::ReadBytes {path most follows_links} {
     variable most_bytes
+    set most [expr {$most ? $most : $most_bytes}]
     if {[catch {
         CheckPath $path
         if {![file isfile $path]} {
             return {0 {}}
         }
-        set file [open $path {RDONLY BINARY}]
+        set file [open_at_once $path RDONLY]
         try {
-            set bytes [read $file [expr {$most ? $most : $most_bytes}]]
+            if {!$follows_links && ![::telemetry::descriptor::is_at $file $path file]} {
+                return {0 {}}
+            }
+            set bytes [read $file [expr {$most + 1}]]
         } finally {
             close $file
         }
-    }]} {
+    }] || [string length $bytes] > $most} {
         return {0 {}}
     }
     return [list 1 $bytes]
 }
 
-# The text of a file: {is_read text}.
-proc ::telemetry::files::read_text {path {most 0}} {
-    lassign [read_bytes $path $most] is_read bytes
-    return [list $is_read [::telemetry::text::decoded $bytes]]
+# Opens what is there, for bytes. A FIFO that was put there a moment ago does not hold its reader.
+proc ::telemetry::files::open_at_once {path access} {
+    global tcl_platform
+    set access [list $access BINARY]
+    if {$tcl_platform(platform) eq "unix"} {
+        lappend access NONBLOCK
+    }
+    return [open $path $access]
 }
 
-# Puts `text` at `path`. Raises a POSIX error where that fails; the old content is then still there.
+proc ::telemetry::files::is_link {path} {
+    return [expr {![catch {file lstat $path found}] && $found(type) eq "link"}]
+}
+
+# Puts `text` at `path`; a link that is there is replaced, not followed. Raises a POSIX error where that fails; the old
+# content is then still there.
 proc ::telemetry::files::write {path text permissions} {
     variable temporary_prefix
     CheckPath $path
-    if {[file isdirectory $path] && [file type $path] ne "link"} {
+    if {[file isdirectory $path] && ![is_link $path]} {
         # Tcl would put the file into it.
         return -code error -errorcode {POSIX EISDIR {is a directory}} "is a directory"
     }
     set temporary [file dirname $path]/$temporary_prefix[string range [::telemetry::random::hex] 0 15]
     try {
-        set file [open $temporary {WRONLY CREAT EXCL BINARY} 0600]
+        # For reading too: `sync` inherits it as its input.
+        set file [open $temporary {RDWR CREAT EXCL BINARY} $permissions]
+        # From here on by its descriptor alone: whoever else may write the directory may put a link in its place.
         try {
+            ::telemetry::descriptor::permit $file $permissions
             puts -nonewline $file [::telemetry::text::encoded $text]
+            flush $file
+            Sync $file
         } finally {
             close $file
         }
-        Permit $temporary $permissions
-        Sync $temporary
         if {[file isdirectory $path]} {
             # A link to one: Tcl would put the file behind it.
             file delete -- $path
@@ -126,18 +166,12 @@ proc ::telemetry::files::write {path text permissions} {
     }
 }
 
-# Tcl cannot sync. Where the system's `sync` takes a file, it does; elsewhere a power cut may cost the last file.
-proc ::telemetry::files::Sync {path} {
+# Tcl cannot sync. Where the system's `sync` takes a file, it does, by the descriptor that it inherits as its input;
+# elsewhere a power cut may cost the last file.
+proc ::telemetry::files::Sync {file} {
     global tcl_platform
     if {$tcl_platform(os) eq "Linux"} {
-        ::telemetry::programs::run [list sync $path] 1000
-    }
-}
-
-proc ::telemetry::files::Permit {path permissions} {
-    global tcl_platform
-    if {$tcl_platform(platform) eq "unix"} {
-        file attributes $path -permissions $permissions
+        ::telemetry::programs::run {sync /proc/self/fd/0} 1000 $file
     }
 }
 
@@ -147,7 +181,23 @@ proc ::telemetry::files::make_directory {path permissions} {
     if {![file isdirectory $path]} {
         file mkdir $path
         # Whatever the umask.
-        Permit $path $permissions
+        permit_directory $path $permissions
+    }
+}
+
+# Gives a directory its mode; a link in its place leads to none that is changed.
+proc ::telemetry::files::permit_directory {path permissions} {
+    global tcl_platform
+    if {$tcl_platform(platform) ne "unix"} {
+        return
+    }
+    set directory [open_at_once $path RDONLY]
+    try {
+        if {[::telemetry::descriptor::is_at $directory $path directory]} {
+            ::telemetry::descriptor::permit $directory $permissions
+        }
+    } finally {
+        close $directory
     }
 }
 

@@ -19,19 +19,19 @@ proc ::telemetry::lookup::addresses {host deadline} {
     if {![regexp {^[0-9A-Za-z_][0-9A-Za-z._-]{0,252}$} $host]} {
         return {}
     }
-    set left [::telemetry::waiting::remaining $deadline]
     if {$tcl_platform(platform) eq "windows"} {
-        return [in_nslookup [::telemetry::programs::run [list nslookup $host.] $left]]
+        return [in_nslookup [::telemetry::programs::run_until [list nslookup $host.] $deadline]]
     }
     if {$tcl_platform(os) eq "Darwin"} {
-        return [in_dscacheutil [::telemetry::programs::run [list dscacheutil -q host -a name $host] $left]]
+        return [in_dscacheutil [::telemetry::programs::run_until [list dscacheutil -q host -a name $host] $deadline]]
     }
     set command [list getent ahosts $host]
     if {[::telemetry::programs::find timeout] ne {}} {
         # So that nothing is left behind that still asks.
+        set left [::telemetry::waiting::remaining $deadline]
         set command [list timeout -s KILL [expr {$left / 1000 + 1}] {*}$command]
     }
-    return [in_getent [::telemetry::programs::run $command $left]]
+    return [in_getent [::telemetry::programs::run_until $command $deadline]]
 }
 
 # `93.184.216.34   STREAM example.com`, three lines for each address.

@@ -4,7 +4,8 @@
 #     host          the same for the machine that runs this program, where root is another tree; else empty
 #     environ       NAME VALUE ...
 #     system        linux, darwin or win32
-#     is_root       whether root runs this
+#     user          the number of who runs this; empty on Windows
+#     is_root       whether that is root
 #     home          this account's home directory, for where HOME does not say it
 #     build, is_server, release, locale     what only the running system can tell, see platform.tcl
 #
@@ -60,6 +61,12 @@ proc ::telemetry::machine::exists {machine absolute} {
 # The same, and true where this user may not look: what forbids must not be overlooked.
 proc ::telemetry::machine::may_exist {machine absolute} {
     return [expr {[::telemetry::files::presence [path $machine $absolute]] ne "missing"}]
+}
+
+# Whether `path` is, as it is written, below a root that is another tree.
+proc ::telemetry::machine::lies_inside {machine path} {
+    set root [string trimright [dict get $machine root] /]/
+    return [expr {[dict get $machine host] ne {} && [string first $root $path/] == 0}]
 }
 
 # Whether links take `path` out of a root that is another tree: an image must not reach its host.

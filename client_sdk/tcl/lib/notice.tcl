@@ -12,7 +12,7 @@ proc ::telemetry::notice::words {} {
 # Shows it where it was not shown so far; 0 where it could not be shown.
 proc ::telemetry::notice::give {client is_dry_run} {
     set state [dict get $client state]
-    if {[::telemetry::state::notice_was_shown $state]} {
+    if {[dict get $client is_told] || [::telemetry::state::notice_was_shown $state]} {
         return 1
     }
     if {[LeadsNowhere] || [catch {puts stderr [words]; flush stderr}]} {
@@ -25,8 +25,15 @@ proc ::telemetry::notice::give {client is_dry_run} {
     return 1
 }
 
-# Whether nobody can see the standard error. Tcl puts /dev/null in the place of one that is closed, so the two cannot be
-# told apart.
+# Whether the standard error is the null device, by whatever path that was opened: it may be the one outside of a
+# container. Tcl puts it in the place of one that is closed.
 proc ::telemetry::notice::LeadsNowhere {} {
-    return [expr {![catch {file readlink /proc/self/fd/2} target] && $target eq "/dev/null"}]
+    set shown [::telemetry::descriptor::path_of 2]
+    if {$shown eq {} || [catch {file stat $shown opened}] || $opened(type) ne "characterSpecial"} {
+        return 0
+    }
+    if {![catch {file readlink $shown} target] && [file tail $target] eq "null"} {
+        return 1
+    }
+    return [expr {![catch {file stat /dev/null null}] && $opened(dev) == $null(dev) && $opened(ino) == $null(ino)}]
 }

@@ -27,12 +27,9 @@ proc ::telemetry::outbox::put {directory report url now} {
     }
     set name [format %010lld $now]-[lindex [dict get $report entries report_id] 0].json
     if {[catch {
-        if {[::telemetry::files::presence $directory] eq "there" && [file type $directory] eq "link"} {
-            # Its mode is not ours to change, wherever it leads.
-            return {}
-        }
+        RemoveLink $directory
         ::telemetry::files::make_directory $directory 0700
-        ::telemetry::files::Permit $directory 0700
+        ::telemetry::files::permit_directory $directory 0700
         ::telemetry::files::write $directory/$name [Encode [dict get $report id] $url [dict get $report body]] 0600
     }]} {
         return {}
@@ -50,6 +47,7 @@ proc ::telemetry::outbox::remove {directory name} {
 
 # Forgets everything; how many reports that were.
 proc ::telemetry::outbox::clear {directory} {
+    RemoveLink $directory
     set names [names $directory]
     foreach name [concat $names [Temporary $directory]] {
         remove $directory $name
@@ -60,7 +58,7 @@ proc ::telemetry::outbox::clear {directory} {
 # The names of all waiting reports, oldest first.
 proc ::telemetry::outbox::names {directory} {
     variable name_form
-    set found [lmap name [::telemetry::files::names $directory *.json] {
+    set found [lmap name [Names $directory *.json] {
         if {![regexp $name_form $name]} continue
         set name
     }]
@@ -92,28 +90,37 @@ proc ::telemetry::outbox::tidy {directory now} {
     }
 }
 
-# What may go to `url`, oldest first, each with name, report, path and body. Reports from before `made_since` (the
-# consent) are dropped.
-proc ::telemetry::outbox::waiting {directory url made_since} {
+# The report in this file: name, report, path, url and body; empty where it is gone. One that is not what a client would
+# have written, or from before `made_since` (the consent), is dropped.
+proc ::telemetry::outbox::entry {directory name made_since} {
     variable most_bytes
-    set found {}
-    foreach name [names $directory] {
-        lassign [::telemetry::files::read_bytes $directory/$name $most_bytes] is_read text
-        set entry {}
-        if {$is_read} {
-            set entry [Parsed $name $text]
-        }
-        if {$entry eq {} || [MadeAt $name] < $made_since} {
-            remove $directory $name
-        } elseif {[dict get $entry url] eq $url} {
-            lappend found $entry
-        }
+    lassign [::telemetry::files::read_own_bytes $directory/$name $most_bytes] is_read text
+    set entry {}
+    if {$is_read && [MadeAt $name] >= $made_since} {
+        set entry [Parsed $name $text]
     }
-    return $found
+    if {$entry eq {}} {
+        remove $directory $name
+    }
+    return $entry
+}
+
+# A link in the place of the outbox is none: what lies behind it is somebody else's.
+proc ::telemetry::outbox::RemoveLink {directory} {
+    if {[::telemetry::files::is_link $directory]} {
+        ::telemetry::files::remove $directory
+    }
+}
+
+proc ::telemetry::outbox::Names {directory pattern} {
+    if {[::telemetry::files::is_link $directory]} {
+        return {}
+    }
+    return [::telemetry::files::names $directory $pattern]
 }
 
 proc ::telemetry::outbox::Temporary {directory} {
-    return [::telemetry::files::names $directory $::telemetry::files::temporary_prefix*]
+    return [Names $directory $::telemetry::files::temporary_prefix*]
 }
 
 proc ::telemetry::outbox::MadeAt {name} {

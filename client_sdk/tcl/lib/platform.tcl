@@ -10,16 +10,17 @@ namespace eval ::telemetry::platform {
     variable locale_key {HKEY_CURRENT_USER\Control Panel\International}
 }
 
-# A machine's system, is_root, home, build, is_server, release and locale; asked once.
+# A machine's system, user, is_root, home, build, is_server, release and locale; asked once.
 proc ::telemetry::platform::describe {} {
     variable cached
     global tcl_platform
     if {$cached eq {}} {
-        set cached {system linux is_root 0 home {} build 0 is_server 0 release {} locale {}}
+        set cached {system linux user {} is_root 0 home {} build 0 is_server 0 release {} locale {}}
         if {$tcl_platform(platform) eq "windows"} {
             set cached [dict merge $cached {system win32} [Windows]]
         } else {
             set user [UserId]
+            dict set cached user $user
             dict set cached is_root [expr {$user eq "0"}]
             dict set cached home [home_in_passwd [lindex [::telemetry::files::read_text /etc/passwd] 1] $user]
             if {$tcl_platform(os) eq "Darwin"} {

@@ -149,7 +149,17 @@ proc ::telemetry::presentation::describe_status {client report config} {
         boot_is_reported [Truth [::telemetry::limits::boot_is_reported $client]] \
         is_sealed [Truth [::telemetry::client::is_sealed $client]] \
         reports_today [list number [::telemetry::limits::reports_today $client]] \
+        last_send [LastSend $state] \
         outbox [list object $outbox]]]
+}
+
+proc ::telemetry::presentation::LastSend {state} {
+    set said [::telemetry::last_send::read $state]
+    if {$said eq {}} {
+        return {word null}
+    }
+    return [list object [dict create at [Text [::telemetry::day::moment [dict get $said at]]] \
+        outcome [Text [dict get $said outcome]] message [Text [dict get $said message]]]]
 }
 
 proc ::telemetry::presentation::Files {client config} {
@@ -227,6 +237,7 @@ proc ::telemetry::presentation::status_lines {told} {
     lappend lines "State          [::telemetry::value::first $state nowhere]$unwritable" \
         "Notice         [expr {[Told $told notice_was_shown] ? "was shown" : "not shown so far"}]" \
         "Reports        [Told $told reports_today] made today, of $::telemetry::limits::most_a_day$reported" \
+        {*}[LastSendLine $told] \
         "Outbox         $waiting waiting$oldest$deleted"
     if {[Told $told seconds_to_wait]} {
         lappend lines "Left alone     the collector, for another [Told $told seconds_to_wait] s"
@@ -238,4 +249,12 @@ proc ::telemetry::presentation::status_lines {told} {
         lappend lines "Stopped        $::telemetry::delivery::stopped_words"
     }
     return $lines
+}
+
+proc ::telemetry::presentation::LastSendLine {told} {
+    if {[Told $told last_send] eq {}} {
+        return {}
+    }
+    set moment [string map {T { }} [Told $told last_send at]]
+    return [list "Last send      $moment  [Told $told last_send message]"]
 }

@@ -34,8 +34,9 @@ proc ::telemetry::programs::find {name} {
     return {}
 }
 
-# A channel to `command`, that neither waits nor is waited for. Raises an error where it cannot be started.
-proc ::telemetry::programs::start {command {mode r}} {
+# A channel to `command`, that neither waits nor is waited for. Raises an error where it cannot be started. input: an open
+# file that it reads instead of nothing.
+proc ::telemetry::programs::start {command {mode r} {input {}}} {
     global env
     variable key_variable
     foreach word $command {
@@ -54,9 +55,9 @@ proc ::telemetry::programs::start {command {mode r}} {
     }
     try {
         set nothing [expr {$::tcl_platform(platform) eq "windows" ? "NUL" : "/dev/null"}]
+        set from [::telemetry::value::either [expr {$input eq {}}] [list <$nothing] [list <@ $input]]
         switch -exact -- $mode {
-            r {set around [list <$nothing 2>$nothing]}
-            r+ {set around [list 2>$nothing]}
+            r {set around [list {*}$from 2>$nothing]}
             w {set around [list >$nothing 2>$nothing]}
         }
         set channel [open |[list $path {*}[lrange $command 1 end] {*}$around] $mode]
@@ -71,11 +72,15 @@ proc ::telemetry::programs::start {command {mode r}} {
 }
 
 # What `command` prints, at most 64 KiB; empty where it is not there, fails to start, or takes longer.
-proc ::telemetry::programs::run {command milliseconds} {
-    if {[catch {start $command} channel]} {
+proc ::telemetry::programs::run {command milliseconds {input {}}} {
+    return [run_until $command [::telemetry::waiting::deadline $milliseconds] $input]
+}
+
+# The same before a deadline: where it takes longer, that has passed for the caller too.
+proc ::telemetry::programs::run_until {command deadline {input {}}} {
+    if {[catch {start $command r $input} channel]} {
         return {}
     }
-    set deadline [::telemetry::waiting::deadline $milliseconds]
     set printed {}
     set turns 0
     while 1 {

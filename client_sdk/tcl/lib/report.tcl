@@ -7,6 +7,7 @@
 #     id path body carries_key
 #     entries   FIELD {VALUE ORIGIN} ...      what is in the body
 #     left_out  FIELD WHY ...                 without the value
+#     malformed FIELD ORIGIN ...              those of them that have not their field's format
 #     missing   FIELD ...                     needed, and not known
 
 namespace eval ::telemetry::report {}
@@ -20,6 +21,7 @@ proc ::telemetry::report::compose {facts} {
     set source [::telemetry::permit::source_of $id [dict map {_ fact} $known {lindex $fact 0}]]
     set entries [dict create]
     set left_out {}
+    set malformed {}
     set missing {}
     dict for {name permit} $fields {
         if {![dict exists $known $name]} {
@@ -31,6 +33,7 @@ proc ::telemetry::report::compose {facts} {
         lassign [dict get $known $name] value origin
         if {![::telemetry::permit::admits $permit $value]} {
             lappend left_out $name "what $origin says does not have the field's format"
+            lappend malformed $name $origin
             if {[dict get $permit required]} {
                 lappend missing $name
             }
@@ -49,7 +52,7 @@ proc ::telemetry::report::compose {facts} {
     }
     set body [encode [dict map {_ fact} $entries {lindex $fact 0}]]
     return [dict create id $id path [dict get [::telemetry::permit::report $id] path] body $body entries $entries \
-        left_out $left_out missing $missing carries_key [dict exists $entries license_key]]
+        left_out $left_out malformed $malformed missing $missing carries_key [dict exists $entries license_key]]
 }
 
 # The exact bytes of these values: compact ASCII, in the order that every client writes.

@@ -6,7 +6,9 @@
 
 namespace eval ::telemetry::sealing {
     variable words "this image is sealed; nothing is sent before the next boot"
-    variable forgotten {sent not-before stopped notice today last-boot sealed}
+    variable forgotten {sent not-before stopped notice today last-boot last-send}
+    # For a sender that is at work while it is sealed.
+    variable most_ms 1000
 }
 
 # Whether a place that a sender of this user reads was sealed in this boot.
@@ -25,22 +27,40 @@ proc ::telemetry::sealing::is_sealed {places boot} {
 # Empties this user's places, and seals them where a boot is known.
 # sealed: files that hold reports back. offs: stored offs that stay. failed: what could not be removed or written.
 proc ::telemetry::sealing::seal {places boot} {
+    variable most_ms
     set done [dict create sealed {} offs {} failed {}]
-    foreach directory [::telemetry::choices::own $places] {
+    set own [::telemetry::choices::own $places]
+    # First sealed, then emptied: a sender that is at work here asks once more before each report.
+    foreach directory $own {
+        set is_written [Mark $directory $boot]
+        if {$boot ne {} || !$is_written} {
+            dict lappend done [expr {$is_written ? "sealed" : "failed"}] [::telemetry::state::path $directory sealed]
+        }
+    }
+    foreach directory $own {
+        Empty $directory
+    }
+    set deadline [::telemetry::waiting::deadline $most_ms]
+    foreach directory $own {
+        ::telemetry::lock::wait_for_sender $directory [::telemetry::waiting::remaining $deadline]
+        dict lappend done failed {*}[Empty $directory]
         set consent [::telemetry::state::path $directory consent]
         set choice [::telemetry::state::choice $directory]
-        dict lappend done failed {*}[Empty $directory]
-        if {$choice ne {} && ![dict get $choice is_on]} {
+        if {$choice ne {} && [::telemetry::state::says_off $choice]} {
             dict lappend done offs $consent
         } elseif {![::telemetry::state::remove $directory consent]} {
             dict lappend done failed $consent
         }
-        if {$boot ne {}} {
-            set is_written [::telemetry::state::try_write $directory sealed "boot = $boot\n" 0644]
-            dict lappend done [expr {$is_written ? "sealed" : "failed"}] [::telemetry::state::path $directory sealed]
-        }
     }
     return $done
+}
+
+# Writes `sealed`; without a boot to write, one of an earlier image goes. 0 where that fails.
+proc ::telemetry::sealing::Mark {directory boot} {
+    if {$boot eq {}} {
+        return [::telemetry::state::remove $directory sealed]
+    }
+    return [::telemetry::state::try_write $directory sealed "boot = $boot\n" 0644]
 }
 
 # Removes what a build leaves behind; what could not be removed.

@@ -28,7 +28,7 @@ proc ::telemetry::sent::remember {state at report url status body} {
 proc ::telemetry::sent::read {state} {
     variable file
     set found {}
-    set text [lindex [::telemetry::files::read_text [::telemetry::state::path $state $file]] 1]
+    set text [lindex [::telemetry::files::read_own_text [::telemetry::state::path $state $file]] 1]
     foreach line [split $text \n] {
         set entry [Parsed $line]
         if {$entry ne {}} {

@@ -5,7 +5,8 @@
 # build 22000 on it is 11.
 #
 # The language is a BCP-47 tag: `pt-BR`, `sr-Latn-RS`, or `und` where there is none. The order is the one of gettext,
-# first in the environment, then in the files that set the system's locale, then what the system itself says.
+# first in the environment, then in the files that set the system's locale, then what the system itself says. Where another
+# tree is looked at, environment and system are those of the machine that does the looking, and say nothing.
 #
 # A fact is {VALUE ORIGIN}; what is not known is empty.
 
@@ -61,7 +62,11 @@ proc ::telemetry::system::macos {release} {
 
 proc ::telemetry::system::language {machine} {
     variable locale_files
-    set found [FirstLocale [dict get $machine environ] "environment "]
+    set is_here [expr {[dict get $machine host] eq {}}]
+    set found {}
+    if {$is_here} {
+        set found [FirstLocale [dict get $machine environ] "environment "]
+    }
     foreach path $locale_files {
         if {$found eq {}} {
             set values [::telemetry::assignments::last_values [::telemetry::machine::text $machine $path]]
@@ -69,7 +74,7 @@ proc ::telemetry::system::language {machine} {
         }
     }
     set locale [dict get $machine locale]
-    if {$found eq {} && $locale ne {}} {
+    if {$found eq {} && $is_here && $locale ne {}} {
         set found [list [to_bcp47 $locale] "system locale"]
     }
     return $found

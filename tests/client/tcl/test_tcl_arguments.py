@@ -9,6 +9,14 @@ import pytest
 if TYPE_CHECKING:
     from tests.client.tcl.tclsh import Tcl
 
+COMMANDS = ("show", "send", "status", "log", "on", "off", "seal")
+PLACES = {"--state-dir", "--config", "--root", "--help"}
+FACTS = {"--product", "--product-version", "--source", "--os-version", "--instance-type", "--language"}
+TAKES = {
+    "show": FACTS | {"--url", "--license-key-stdin", "--reveal-key"},
+    "send": FACTS | {"--url", "--license-key-stdin", "--dry-run", "--timeout", "--background"},
+    "status": {"--url", "--product"},
+}
 SWITCHES = ("--license-key-stdin", "--reveal-key")
 
 
@@ -19,13 +27,27 @@ def test_a_switch_comes_first(tcl: Tcl, first: str) -> None:
     assert told["license_key_is_masked"] is (first == "--license-key-stdin")
 
 
-def test_help_and_version(tcl: Tcl) -> None:
-    for arguments in (("--help",), ("send", "--help")):
-        done = tcl.cli(*arguments)
-        assert done.returncode == 0
-        for word in ("show", "send", "status", "on", "off", "log", "seal", "--background", "--license-key-stdin"):
-            assert word in done.stdout
+def test_help_of_the_program(tcl: Tcl) -> None:
+    done = tcl.cli("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in _section(done.stdout, "commands:")] == list(COMMANDS)
+    assert [line.split()[0] for line in _section(done.stdout, "exit codes:") if line[2] != " "] == ["0", "1", "2"]
+    assert _section(done.stdout, "examples:")
     assert tcl.cli("--version").stdout.startswith("telemetry-client 0.")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_what_it_takes(tcl: Tcl, command: str) -> None:
+    done = tcl.cli(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: telemetry-client {command} ")
+    named = {line.split()[0] for line in _section(done.stdout, "options:")}
+    # As the contract says.
+    assert named == PLACES | TAKES.get(command, set()) | ({"--format"} if command in COMMANDS[:4] else set())
+
+
+def _section(text: str, title: str) -> list[str]:
+    return text[text.index(f"\n{title}\n") + len(title) + 2 :].split("\n\n", maxsplit=1)[0].splitlines()
 
 
 @pytest.mark.parametrize(
@@ -36,6 +58,9 @@ def test_help_and_version(tcl: Tcl) -> None:
         (("send", "--dry-run", "--background"), "--dry-run waits for the answer, which --background does not"),
         (("off", "--product", "x"), "`off` takes no --product: the choice is for every product and collector"),
         (("send", "--timeout", "61"), "--timeout: more than 60 seconds"),
+        (("show", "--root", "/KEY-no-directory"), "--root: not a directory"),
+        (("off", "--root=/dev/null"), "--root: not a directory"),
+        (("log", "--root="), "--root: not a directory"),
         (("send", "KEY-0000-1111"), "not understood: an argument without a name"),
     ],
 )

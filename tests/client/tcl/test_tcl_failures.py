@@ -171,6 +171,8 @@ _BLACK_HOLE = """
 ip link set lo up
 echo nameserver 127.0.0.1 >"$1"
 mount --bind "$1" /etc/resolv.conf
+# Of the run before.
+rm -f "$1.ready"
 "$2" -c "$3; time.sleep(60)" >"$1.ready" &
 silent=$!
 while ! [ -s "$1.ready" ]; do sleep 0.02; done

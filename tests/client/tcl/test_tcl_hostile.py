@@ -212,15 +212,22 @@ def test_values_in_files_and_addresses(tcl: Tcl) -> None:
 def test_paths_of_the_command_line(tcl: Tcl, value: str) -> None:
     ran = tcl.base / "ran"
     name = value.replace("{ran}", "ran")
-    (tcl.base / "here").mkdir()
-    for option in ("--config", "--root", "--state-dir"):
-        done = tcl.cli("status", f"{option}={tcl.base}/here/{name}", "--format", "json")
+    here = tcl.base / "here"
+    here.mkdir()
+    for option in ("--config", "--state-dir"):
+        done = tcl.cli("status", f"{option}={here}/{name}", "--format", "json")
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout)["telemetry"] == "off"
-    relative = tcl.cli("status", f"--config={name}", f"--root={tcl.base}/here", f"--state-dir={name}")
+    relative = tcl.cli("status", f"--config={name}", f"--root={here}", f"--state-dir={name}")
     assert (relative.returncode, relative.stderr) == (0, "")
+    assert list(here.iterdir()) == []
+    strange = tcl.cli("status", f"--root={here}/no{name}")
+    assert (strange.returncode, strange.stdout) == (2, "")
+    (here / f"no{name}").mkdir(parents=True)
+    found = tcl.cli("status", f"--root={here}/no{name}", "--format", "json")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert json.loads(found.stdout)["telemetry"] == "off"
     assert not ran.exists()
-    assert list((tcl.base / "here").iterdir()) == []
 
 
 def test_what_is_no_absolute_path_is_never_opened(tcl: Tcl) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Of this process: others that run beside it have keys in their processes too.
 KEY = f"CANARY-7777-8888-9999-{os.getpid()}-0"
+# Of the command line, which the package alone does not load.
+_KEY_INPUT = "source $telemetry::directory/lib/key_input.tcl; "
 REPORT = ("--product", "installbuilder", "--product-version", "25.7.0")
 
 
@@ -153,3 +155,61 @@ def test_what_is_left_behind_has_none_of_the_callers_files(tcl: Tcl) -> None:
         assert time.monotonic() - started < 1
         os.close(reading)
         connection.close()
+
+
+def _send_with_open_input(tcl: Tcl, *arguments: str, written: bytes = b"") -> tuple[float, subprocess.Popen[str]]:
+    """A command whose standard input stays open; how long it took, and what it left."""
+    reading, writing = os.pipe()
+    os.write(writing, written)
+    command = ["tclsh", str(COMMANDS), *arguments, "--state-dir", str(tcl.state), *REPORT, "--license-key-stdin"]
+    before = time.monotonic()
+    try:
+        ran = subprocess.Popen(
+            command, env=tcl.environment(), stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        ran.wait(timeout=20)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return time.monotonic() - before, ran
+
+
+def test_opted_out_nobody_is_kept_waiting_for_a_key(tcl: Tcl) -> None:
+    took, ran = _send_with_open_input(tcl, "send", "--url=http://127.0.0.1:9")
+    assert (ran.returncode, ran.communicate()[0]) == (0, "nothing was sent: nobody has switched it on\n")
+    assert took < 2
+
+
+def test_a_key_that_does_not_come_is_none(tcl: Tcl) -> None:
+    """Neither is half of one: it may be longer."""
+    tcl.agree()
+    with Listener() as listener:
+        took, ran = _send_with_open_input(tcl, "send", f"--url={listener.url}", "--timeout=0.7", written=b"HALF-OF-A")
+        assert all("license_key" not in request.fields for request in listener.requests)
+    assert ran.returncode == 0
+    assert 0.6 < took < 2.5
+    assert "HALF-OF-A" not in "".join(ran.communicate())
+
+
+def test_a_line_that_has_come_is_a_key_though_the_input_stays_open(tcl: Tcl) -> None:
+    took, ran = _send_with_open_input(tcl, "show", "--reveal-key", written=KEY.encode() + b"\nmore")
+    assert KEY in ran.communicate()[0]
+    assert took < 2
+
+
+@pytest.mark.parametrize(("length", "is_key"), [(4096, True), (4097, False), (200_000, False)])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_key_has_4_kib_at_most(tcl: Tcl, length: int, is_key: bool, end: str) -> None:
+    (told,) = tcl.run(
+        _KEY_INPUT + "tell [string length [telemetry::key_input::read [telemetry::waiting::deadline 2000]]]",
+        stdin="k" * length + end,
+    )
+    assert told == [str(length if is_key else 0)]
+
+
+def test_the_input_is_left_as_it_was(tcl: Tcl) -> None:
+    """A terminal's shell has the same open."""
+    told = tcl.run(
+        _KEY_INPUT + "telemetry::key_input::read [telemetry::waiting::deadline 50]; tell [fconfigure stdin -blocking]",
+    )
+    assert told == [["1"]]
