@@ -2,7 +2,8 @@
 # Sends one usage report of an installer, or remembers a "no". Started by telemetry.xml; README.md tells the rest.
 #
 #   send.sh [--license-key-stdin] [--root DIR]     exit code 0, no output, returns at once
-#   send.sh --dry-run ...                          asks the collector whether it would take the report, and prints that
+#   send.sh --dry-run ...                          asks the collector whether it would take the report, and prints that;
+#                                                  exit code 1 where it would refuse it; http to this machine will do
 #
 # From the environment: TELEMETRY_INSTALLER_ANSWER (yes, no), _URL, _PRODUCT, _PRODUCT_VERSION, _OS_VERSION, _LANGUAGE.
 # From standard input, where told so: the licence key. It is held in a variable of this shell that is not exported, and
@@ -181,21 +182,28 @@ write_whole() { # the text $2 as the file $1, beside it first
     if [ ! -d "${1%/*}" ]; then
         mkdir -p "${1%/*}" && chmod 755 "${1%/*}" || return 1
     fi
-    temporary=${1%/*}/.telemetry-$$
-    rm -f "$temporary"
-    if (set -C && printf '%s\n' "$2" >"$temporary") && chmod 644 "$temporary" && mv -f "$temporary" "$1"; then
+    # The link is replaced, not what it leads to.
+    [ ! -L "$1" ] || rm -f "$1"
+    [ ! -d "$1" ] || return 1
+    # Made by who writes it, with the umask's mode; nobody can be there first under a name that is random.
+    temporary=${1%/*}/.telemetry-$(od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n')
+    if (set -C && printf '%s\n' "$2" >"$temporary") && mv -f "$temporary" "$1"; then
         return 0
     fi
     rm -f "$temporary"
     return 1
 }
 
+# First stored, so that a client that is at work there hears it.
 remember_no() {
     used_places | while IFS= read -r place; do
-        # First forget, then store: where storing fails, at least nothing old is left to be sent.
-        rm -f "$place/outbox"/*.json
         write_whole "$place/consent" "choice = off${newline}chosen_at = $(date +%s)"
+        forget_waiting "$place"
     done
+}
+
+forget_waiting() { # in the state directory $1; of a link only the link is taken away
+    if [ -L "$1/outbox" ]; then rm -f "$1/outbox"; else rm -f "$1/outbox"/*.json; fi
 }
 
 # --- one report -------------------------------------------------------------------------------------------------------
@@ -218,9 +226,13 @@ read_key() {
     key=${key%"${key##*[!"$newline"]}"}
 }
 
-post() { # the body on standard input; prints the status, or the answer of a dry run
+post() { # the body on standard input; prints the status, after the answer where this is a dry run
     set -- -q -sS --proto =https --proto-redir =https --max-redirs 0 --connect-timeout 3 -m 8 \
         -A product-telemetry/1 -H Accept: -H 'Content-Type: application/x-www-form-urlencoded' --data-binary @-
+    if [ "$scheme" = http ]; then
+        proxy=none
+        set -- "$@" --proto =http
+    fi
     case $proxy in
         '') ;;
         none) set -- "$@" --noproxy '*' ;;
@@ -228,7 +240,7 @@ post() { # the body on standard input; prints the status, or the answer of a dry
     esac
     target=$TELEMETRY_INSTALLER_URL/v1/reports/installbuilder-run/1
     if [ -n "$dry_run" ]; then
-        curl "$@" -w '\n' "$target?dry_run=1"
+        curl "$@" -w '\n%{http_code}' "$target?dry_run=1"
     else
         curl "$@" -o /dev/null -w '%{http_code}' "$target"
     fi
@@ -249,8 +261,8 @@ deliver() {
     make_body
     [ "$(printf '%s' "$body" | post)" = 410 ] || return
     used_places | while IFS= read -r place; do
-        rm -f "$place/outbox"/*.json
         write_whole "$place/stopped" 'version = 1'
+        forget_waiting "$place"
         break
     done
 }
@@ -273,6 +285,28 @@ in_the_background() {
     kill "$guard"
 }
 
+try_out() {
+    make_body <&3
+    answer=$(printf '%s' "$body" | post) || nothing_is_sent 'the collector cannot be reached'
+    # What comes from the network must not speak to the terminal.
+    printf '%s\n' "${answer%"$newline"*}" | LC_ALL=C tr -cd '\n -~'
+    case ${answer##*"$newline"} in 400 | 404 | 405 | 413 | 415 | 422) exit 1 ;; esac
+    exit 0
+}
+
+is_here() { # whether the address $1 is http to this machine
+    case $1 in http://*) found=${1#http://} ;; *) return 1 ;; esac
+    found=${found%%/*}
+    case ${found#"${found%%:*}"} in '' | :[0-9]*) ;; *) return 1 ;; esac
+    found=${found%%:*}
+    case $found in
+        localhost) ;;
+        127.*[!0-9.]* | *..* | 127.*.*.*.*) return 1 ;;
+        127.[0-9]*.[0-9]*.[0-9]*) ;;
+        *) return 1 ;;
+    esac
+}
+
 nothing_is_sent() { # because of $1
     [ -z "$dry_run" ] || printf 'nothing is sent: %s\n' "$1"
     exit 0
@@ -287,9 +321,11 @@ case ${TELEMETRY_INSTALLER_ANSWER-} in
     *) nothing_is_sent 'there is no answer' ;;
 esac
 command -v curl >/dev/null || nothing_is_sent 'there is no curl'
+scheme=https
+if [ -n "$dry_run" ] && is_here "${TELEMETRY_INSTALLER_URL-}"; then scheme=http; fi
 case ${TELEMETRY_INSTALLER_URL-} in
     https:///* | *[!-A-Za-z0-9._~:/%]*) nothing_is_sent 'the address is not usable' ;; # no user name, query, fragment
-    https://?*) TELEMETRY_INSTALLER_URL=${TELEMETRY_INSTALLER_URL%/} ;;
+    "$scheme"://?*) TELEMETRY_INSTALLER_URL=${TELEMETRY_INSTALLER_URL%/} ;;
     *) nothing_is_sent 'the address is not https' ;;
 esac
 if ! { configuration_allows && environment_allows && stored_choices_allow; }; then
@@ -304,11 +340,7 @@ esac
 case $(type printf) in *builtin*) ;; *) key_is_on_stdin='' ;; esac
 # Standard input may be closed or a terminal.
 if [ -n "$key_is_on_stdin" ] && [ ! -t 0 ] && (exec 3<&0); then exec 3<&0; else exec 3</dev/null; fi
-if [ -n "$dry_run" ]; then
-    make_body <&3
-    printf '%s' "$body" | post || nothing_is_sent 'the collector cannot be reached'
-    exit 0
-fi
+[ -z "$dry_run" ] || try_out
 # `exec`: where a redirection is for one command, the shell keeps the caller's output open beside it, and who waits for
 # its end would wait for curl.
 (

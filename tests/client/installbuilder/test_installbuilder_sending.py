@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
@@ -119,12 +120,70 @@ def test_a_dry_run_tells_what_the_collector_thinks_and_stores_nothing(machine: M
     before = tls_collector.status()["accepted"]
     url = tls_collector.ingest
     ended = machine.send(yes(url), None, "--dry-run", CI="1")
-    assert json.loads(ended.output)["outcome"] == "valid"
+    assert (json.loads(ended.output)["outcome"], ended.code) == ("valid", 0)
     ended = machine.send(yes(url, PRODUCT="acme-installer"), None, "--dry-run")
-    assert json.loads(ended.output)["outcome"] == "unknown_product"
+    assert (json.loads(ended.output)["outcome"], ended.code) == ("unknown_product", 1)
     ended = machine.send(yes(url), None, "--dry-run", DO_NOT_TRACK="1")
     assert ended.output == b"nothing is sent: this machine says off\n"
     assert tls_collector.status()["accepted"] == before
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash --posix", "busybox sh"])
+def test_a_dry_run_may_ask_a_collector_on_this_machine(shell: str, machine: Machine) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(422)
+            self.end_headers()
+            self.wfile.write(b"\x1b[31mno\xff\x07\r\nno")
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    name, *rest = shell.split()
+    if shutil.which(name) is None:
+        missing(f"{name} is missing")
+    send = [str(shutil.which(name)), *rest, str(machine.installed / "telemetry/send.sh"), *machine.arguments]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        stated = {f"TELEMETRY_INSTALLER_{key}": value for key, value in yes(url).items()}
+        proxies = {"http_proxy": "http://127.0.0.1:9", "TELEMETRY_PROXY": "127.0.0.1:9"}
+        ended = machine.start([*send, "--dry-run"], machine.environment | stated | proxies)
+        # A report itself goes by https alone.
+        sent = machine.start(send, machine.environment | stated)
+        server.shutdown()
+    # What comes from the network does not speak to the terminal.
+    assert (ended.code, ended.output) == (1, b"[31mno\nno\n")
+    assert (sent.code, sent.output) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1.example.com",
+        "http://example.com",
+        "http://localhost@example.com",
+        "http://127.0..1",
+        "http://",
+    ],
+)
+def test_a_dry_run_asks_no_other_machine_without_tls(url: str, machine: Machine) -> None:
+    ended = machine.send(yes(url), None, "--dry-run")
+    assert (ended.code, ended.output.startswith(b"nothing is sent: the address is not ")) == (0, True)
+
+
+def test_a_no_follows_no_link(machine: Machine, tmp_path: Path) -> None:
+    place, elsewhere = machine.consent.parent, tmp_path / "elsewhere"
+    place.mkdir(parents=True), elsewhere.mkdir()
+    (elsewhere / "kept.json").write_text("kept")
+    (place / "outbox").symlink_to(elsewhere)
+    machine.consent.symlink_to(elsewhere)
+    machine.send({"ANSWER": "no"})
+    assert "choice = off" in machine.consent.read_text()
+    assert (machine.consent.is_symlink(), machine.consent.stat().st_mode & 0o777) == (False, 0o644)
+    assert [each.name for each in elsewhere.iterdir()] == ["kept.json"]
+    assert {each.name for each in place.iterdir()} == {"consent"}
 
 
 def test_the_readmes_command_for_a_try_works_as_it_is_written(machine: Machine, tls_collector: Server) -> None:

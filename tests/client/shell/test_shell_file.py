@@ -83,6 +83,7 @@ def test_version_is_that_of_the_package() -> None:
 @each_shell
 def test_system_with_nothing_but_what_is_needed(shell: str, tmp_path: Path) -> None:
     path = directory_of(tmp_path / "bin", NEEDED)
+    (tmp_path / "root").mkdir()
     places = ("--root", str(tmp_path / "root"), "--state-dir", str(tmp_path / "state"))
     for arguments in (
         ("show",),

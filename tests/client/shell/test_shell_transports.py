@@ -290,7 +290,7 @@ def test_without_tls_nothing_is_sent_and_status_says_so(
     ran = send("", secure.url, "--format", "json", shell=shell)
     assert (ran.code, ran.err, json.loads(ran.out)["outcome"]) == (0, "", "lost")
     assert secure.connections == 0
-    assert {each.name for each in (tmp_path / "state").iterdir()} == {"consent"}
+    assert {each.name for each in (tmp_path / "state").iterdir()} == {"consent", "last-send"}
     told = run(shell, "status", "--url", secure.url, "--format", "json", path=str(path)).out
     assert json.loads(told)["network"] == (
         "no program here can speak TLS (curl, wget or openssl): nothing can be sent to another machine"
