@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import http.client
 import os
 import platform
 import signal
@@ -67,6 +68,7 @@ class ClickHouseServer:
         tcp_port: where other servers of its cluster reach it; 0 if there are none.
         more: what its configuration holds beside the users.
         users: its users' file.
+        environment: what its process has in its environment beside this one's.
     """
 
     directory: Path
@@ -75,6 +77,7 @@ class ClickHouseServer:
     tcp_port: int = 0
     more: str = ""
     users: str = USERS
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +114,7 @@ class ClickHouseServer:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.clickhouse_server", library(), *arguments],
                 cwd=Path(__file__).parent.parent,
+                env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -162,6 +166,8 @@ class ClickHouseServer:
                 return True, response.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return False, error.read().decode()
+        except http.client.IncompleteRead as cut:  # it failed while it was answering
+            return False, cut.partial.decode(errors="replace")
 
     def empty(self) -> None:
         """Drops what a test left, once nothing uses it: the library aborts where an insert still unwinds.

@@ -10,11 +10,17 @@ from tests.clickhouse_server import ClickHouseServer, NotAvailableError
 from tests.conftest import missing
 from tests.sample_days import DAY
 
+# A cluster that nobody answers for: a refusal must come before the first connection.
+_CLUSTER = (
+    "<remote_servers><telemetry><shard><replica><host>127.0.0.1</host><port>1</port></replica></shard></telemetry>"
+    "</remote_servers>"
+)
+
 
 @pytest.fixture(scope="session")
 def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
     """A running server with the shipped users."""
-    server = guarded(tmp_path_factory.mktemp("guarded"))
+    server = guarded(tmp_path_factory.mktemp("guarded"), more=_CLUSTER)
     try:
         server.start()
     except NotAvailableError as error:

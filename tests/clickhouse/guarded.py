@@ -1,12 +1,13 @@
-"""A ClickHouse server with the users and the configuration that deploy/clickhouse ships."""
+"""A ClickHouse server with the users and the configuration that deploy/clickhouse ships, as they are."""
 
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 from typing import TYPE_CHECKING
 
 from collector.store.server import Address, ServerEngine
+from collector.store.sharded import ShardedEngine
 from tests.clickhouse_server import ClickHouseServer
 from tests.conftest import PROJECT
 
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.store.engine import Engine
+    from tests.cluster import Cluster
 
 SHIPPED = PROJECT / "deploy/clickhouse"
 USERS = ("owner", "ingest", "publisher", "reports", "example_person")
-# The tests' own user, as a server has one: it sees everything, and puts into `private` what must not be seen.
-_DEFAULT = (
-    "<default><password></password><profile>default</profile><quota>default</quota>"
-    "<networks><ip>127.0.0.1</ip></networks></default>"
-)
+# What a server has before the shipped files come to it: the tests' own user, who sees everything.
+_BEFORE = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas>
+<users><default><password></password><profile>default</profile><quota>default</quota>
+<networks><ip>127.0.0.1</ip></networks></default></users></clickhouse>"""
 
 
 def password(user: str) -> str:
@@ -30,19 +31,28 @@ def password(user: str) -> str:
 
 
 def guarded(directory: Path, *, tcp_port: int = 0, more: str = "") -> ClickHouseServer:
-    """A server, not started, with exactly the shipped users; their passwords come from the environment."""
+    """A server, not started, with the shipped files; the passwords come from its environment.
+
+    Args:
+        directory: see ClickHouseServer.
+        tcp_port: see ClickHouseServer.
+        more: what its own configuration holds.
+    """
+    server = ClickHouseServer(directory, tcp_port=tcp_port, more=more, users=_BEFORE)
+    for part in ("users.d", "config.d"):
+        shutil.copytree(SHIPPED / part, directory / part)
     for user in USERS:
-        os.environ[f"TELEMETRY_{user.upper()}_SHA256"] = hashlib.sha256(password(user).encode()).hexdigest()
-    users = (SHIPPED / "users.d/telemetry.xml").read_text(encoding="utf-8")
-    for section, own in (("profiles", "<default/>"), ("quotas", "<default/>"), ("users", _DEFAULT)):
-        users = users.replace(f"<{section}>", f"<{section}>{own}", 1)
-    configuration = (SHIPPED / "config.d/telemetry.xml").read_text(encoding="utf-8")
-    inside = configuration.partition("<clickhouse>")[2].partition("</clickhouse>")[0]
-    server = ClickHouseServer(directory, tcp_port=tcp_port, more=inside + more, users=users)
-    for user in USERS:
-        password_file(server, user).write_text(password(user))
-        password_file(server, user).chmod(0o600)
+        file = password_file(server, user)
+        file.write_text(password(user))
+        file.chmod(0o600)
+        digest = hashlib.sha256(password(user).encode()).hexdigest()
+        server.environment[f"TELEMETRY_{user.upper()}_SHA256"] = digest
     return server
+
+
+def guarded_shard(directory: Path, tcp_port: int, more: str) -> ClickHouseServer:
+    """The same for a cluster, see tests/cluster.py."""
+    return guarded(directory, tcp_port=tcp_port, more=more)
 
 
 def password_file(server: ClickHouseServer, user: str) -> Path:
@@ -58,3 +68,8 @@ def url(server: ClickHouseServer, user: str) -> str:
 def engine_of(server: ClickHouseServer, user: str) -> Engine:
     """A connection of the collector's as this user."""
     return ServerEngine(Address(url(server, user), password_file(server, user), 20), "tests")
+
+
+def engine_over(cluster: Cluster, user: str) -> Engine:
+    """A connection of the collector's to all shards as this user."""
+    return ShardedEngine([engine_of(server, user) for server in cluster.servers])
