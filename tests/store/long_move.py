@@ -1,6 +1,6 @@
 """Moves an installation of a year to two shards, killed twice on the way: `make test-cluster` runs it, minutes long.
 
-MOVE_REPORTS (2,000,000) and MOVE_DAYS (365) say how large it is.
+MOVE_REPORTS (2,000,000) and MOVE_DAYS (364) say how large it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.cluster import Cluster, cluster_in
 from tests.conftest import BIN, collector
 
 REPORTS = os.environ.get("MOVE_REPORTS", "2000000")
-DAYS = os.environ.get("MOVE_DAYS", "365")
+DAYS = os.environ.get("MOVE_DAYS", "364")
 _CELLS = "SELECT formatRow('TSV', *) FROM public.cells FINAL ORDER BY ALL"
 _KILLS = 2
 

@@ -13,13 +13,19 @@ def main(arguments: Optional[List[str]] = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         # Inside the guard, because an import can fail too in a Python that was cut down.
-        from telemetry_client.cli import drop_output, run  # noqa: PLC0415
+        from telemetry_client.cli import drop_output, is_of_output, run  # noqa: PLC0415
 
         try:
             return run(given)
         except BrokenPipeError:
             drop_output()
             return 0
+        except OSError as error:
+            if not is_of_output(error):
+                raise
+            drop_output()
+            print("telemetry-client: the output could not be written", file=sys.stderr)
+            return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - see the module's first line

@@ -7,6 +7,7 @@ argument that is not understood is not repeated, because it may be one.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
@@ -64,6 +65,8 @@ def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         commands[parsed.command].error(_what_is_wrong(parsed.command, unknown, commands))
+    if not os.path.isdir(parsed.root):
+        commands[parsed.command].error("--root: not a directory")
     return parsed
 
 

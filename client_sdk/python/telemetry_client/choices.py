@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple
 
+from telemetry_client.lock import WAIT_FOR_SENDER_SECONDS, only_sender
 from telemetry_client.outbox import Outbox
+from telemetry_client.ownership import NOT_ALONE
 from telemetry_client.state import SYSTEM_DIRECTORY, Choice, State, default_directories
 
 if TYPE_CHECKING:
@@ -66,8 +69,6 @@ class Choices:
     def switch_off(self, now: float) -> Chosen:
         """Forbids it in every place of this user, and forgets what waits there."""
         places = self.own or (self.used,)
-        # First forget, then store: where storing fails, at least nothing old is left to be sent.
-        forgotten = sum(Outbox(place.path("outbox")).clear() for place in places)
         stored: List[str] = []
         failed: List[str] = []
         for place in places:
@@ -76,8 +77,21 @@ class Choices:
                 stored.append(place.path("consent"))
             except OSError as error:
                 failed.append(_failure(place, error))
+        forgotten = self.forget_waiting(places)
         reaches_all = any(_is_same(os.path.dirname(path), self.read_by_all) for path in stored)
         return Chosen(tuple(stored), (), tuple(failed), forgotten, reaches_all)
+
+    def forget_waiting(self, places: Tuple[State, ...]) -> int:
+        """Deletes what waits, and again once a sender that is at work is done; how many reports that were.
+
+        Called once the off is stored: a sender asks once more before anything leaves, and before it is kept.
+        """
+        forgotten = sum(Outbox(place.path("outbox")).clear() for place in places)
+        until = time.monotonic() + WAIT_FOR_SENDER_SECONDS
+        for place in places:
+            with only_sender(place.directory, until - time.monotonic(), makes=False):
+                forgotten += Outbox(place.path("outbox")).clear()
+        return forgotten
 
     def switch_on(self, now: float) -> Chosen:
         """Allows it in the place in use, and lifts this user's own offs, which would win over it.
@@ -113,6 +127,8 @@ def _says_off(place: State) -> bool:
 
 def _failure(place: State, error: OSError) -> str:
     why = error.strerror or str(error)
+    if why == NOT_ALONE:
+        return f"{place.path('consent')} is {NOT_ALONE}"
     return f"{place.path('consent')}: {why}" if place.directory else why
 
 

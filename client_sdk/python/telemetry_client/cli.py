@@ -7,15 +7,18 @@ known).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
 from telemetry_client.arguments import build_parser, parse
-from telemetry_client.deadline import Deadline
+from telemetry_client.deadline import TOTAL_SECONDS, Deadline
 from telemetry_client.endpoint import Refused, parse_endpoint
 from telemetry_client.facts import Given
+from telemetry_client.key_input import first_line_of_input
 from telemetry_client.opening import open_here
 from telemetry_client.presentation import describe_report, describe_status, report_lines, status_lines
 from telemetry_client.result import Fate, Result
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from telemetry_client.client import Client, Ready
 
-_MAX_KEY_BYTES = 4096
+_INPUT = "standard input"
 _NOT_STORED = """\
 Until it is stored, set TELEMETRY=off for whatever sends, or, as root, forbid it to every user:
   mkdir -p /etc/telemetry-client && echo 'telemetry = off' >> /etc/telemetry-client/config
@@ -41,11 +44,14 @@ def run(arguments: Optional[List[str]] = None) -> int:
     client = open_here(
         root=parsed.root, state_dir=parsed.state_dir, url=getattr(parsed, "url", ""), image_file=parsed.config
     )
-    return _COMMANDS[parsed.command](client, parsed)
+    code = _COMMANDS[parsed.command](client, parsed)
+    if sys.stdout is not None:
+        sys.stdout.flush()  # here, where a failure is still told
+    return code
 
 
 def _show(client: Client, parsed: argparse.Namespace) -> int:
-    given = _given(client, parsed)
+    given = _with_key_of_input(_given(client, parsed), parsed, Deadline(TOTAL_SECONDS))
     report = client.compose(given)
     # Opted out, nothing is asked; and what is sealed or stopped is as quiet.
     if client.decision(report.id).is_on and not client.is_sealed() and not client.state.is_stopped():
@@ -65,6 +71,11 @@ def _send(client: Client, parsed: argparse.Namespace) -> int:
         build_parser().error("--dry-run waits for the answer, which --background does not")
     given = _given(client, parsed)
     ready = client.prepare(given, dry_run=parsed.dry_run)
+    if not isinstance(ready, Result):
+        # Only now: who is opted out is not kept waiting for a key.
+        given = _with_key_of_input(given, parsed, deadline)
+        ready = ready._replace(given=given)
+    _tell_left_out(client, given)
     if isinstance(ready, Result):
         result = ready
     elif parsed.background and _is_left_behind(client, ready, parsed, deadline):
@@ -156,9 +167,7 @@ def _seal(client: Client, _parsed: argparse.Namespace) -> int:
 
 def _given(client: Client, parsed: argparse.Namespace) -> Given:
     """The facts of the command line, and the licence key from where it may come."""
-    key, origin = client.machine.environ.get("TELEMETRY_LICENSE_KEY", ""), "environment TELEMETRY_LICENSE_KEY"
-    if parsed.license_key_stdin:
-        key, origin = _first_line_of_input(), "standard input"
+    key = "" if parsed.license_key_stdin else client.machine.environ.get("TELEMETRY_LICENSE_KEY", "")
     return Given(
         product=parsed.product,
         product_version=parsed.product_version,
@@ -167,15 +176,26 @@ def _given(client: Client, parsed: argparse.Namespace) -> Given:
         instance_type=parsed.instance_type,
         language=parsed.language,
         license_key=stripped(key),
-        license_key_origin=origin,
+        license_key_origin="environment TELEMETRY_LICENSE_KEY",
     )
 
 
-def _first_line_of_input() -> str:
-    if sys.stdin is None:
-        return ""
-    line = sys.stdin.buffer.readline(_MAX_KEY_BYTES)
-    return line.decode("utf-8", errors="replace").partition("\n")[0]
+def _with_key_of_input(given: Given, parsed: argparse.Namespace, deadline: Deadline) -> Given:
+    """The facts with the licence key of standard input, where it is to come from there."""
+    if not parsed.license_key_stdin:
+        return given
+    return replace(given, license_key=stripped(first_line_of_input(deadline)), license_key_origin=_INPUT)
+
+
+def _tell_left_out(client: Client, given: Given) -> None:
+    """Which arguments are not sent because of their form; a value is not repeated."""
+    for name in client.compose(given).badly_formed:
+        stated = name != "license_key" or given.license_key_origin == _INPUT
+        if getattr(given, name, "") and stated:
+            option = "license-key-stdin" if name == "license_key" else name.replace("_", "-")
+            print(
+                f"--{option} is left out: it has not its field's format; see `telemetry-client show`", file=sys.stderr
+            )
 
 
 def _print(parsed: argparse.Namespace, told: Mapping[str, Any], lines: List[str]) -> None:
@@ -183,8 +203,13 @@ def _print(parsed: argparse.Namespace, told: Mapping[str, Any], lines: List[str]
     print(text, flush=True)
 
 
+def is_of_output(error: OSError) -> bool:
+    """Whether the standard output is what could not be written; what fails with a file has its name."""
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
+
+
 def drop_output() -> None:
-    """Lets the interpreter end quietly after the reader of a pipe went away."""
+    """Lets the interpreter end quietly after the reader of a pipe went away, or where nothing more can be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

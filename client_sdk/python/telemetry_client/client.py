@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterator, Mapping, NamedTuple, Optional, Union
 
 from telemetry_client.boot import this_boot
@@ -17,8 +17,9 @@ from telemetry_client.consent import Decision, Situation, decide
 from telemetry_client.endpoint import Endpoint, Refused, parse_endpoint
 from telemetry_client.facts import Given, collect
 from telemetry_client.instance_type import ask_for_size
+from telemetry_client.last_send import remember_send
 from telemetry_client.limits import Limits
-from telemetry_client.lock import only_sender
+from telemetry_client.lock import Turn, only_sender
 from telemetry_client.notice import Announce, announce_on_stderr, notice_text
 from telemetry_client.outbox import Outbox
 from telemetry_client.permits import INSTALLBUILDER_RUN, Permits
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from telemetry_client.machine import Machine
     from telemetry_client.state import State
 
-LOCK_SECONDS = 1.0
+IS_BUSY = "not sent: another sender is at work here"
 METADATA_SECONDS = 2.0
 
 
@@ -57,8 +58,8 @@ class Obstacle(NamedTuple):
 class Client:
     """Everything that is fixed for one command or one call.
 
-    now: seconds since 1970. answer: a person's answer to the product's own question. announce: shows the
-    notice to a person and says whether it could.
+    now: seconds since 1970. url, image_file: as the caller states them. answer: a person's answer to the product's
+    own question. announce: shows the notice to a person and says whether it could.
     """
 
     machine: Machine
@@ -66,6 +67,8 @@ class Client:
     configuration: Configuration
     state: State
     now: float
+    url: str = ""
+    image_file: str = ""
     answer: Optional[bool] = None
     announce: Announce = lambda _notice: False
 
@@ -150,6 +153,13 @@ class Client:
         """Decides, and gives the notice where one is due; what is ready has a way and all its needed facts."""
         report = self.compose(given)
         decision = self.decision(report.id, dry_run=dry_run)
+        refusal = self._refusal(report, decision, dry_run=dry_run)
+        if refusal is None:
+            return Ready(given, report.id, self._consented_at(decision))
+        return self._conclude(refusal, dry_run=dry_run) if decision.is_on else refusal
+
+    def _refusal(self, report: Report, decision: Decision, *, dry_run: bool) -> Optional[Result]:
+        """The result for what may not leave; None where it may. Opted out, nothing is left that waits."""
         if not decision.is_on and not dry_run:
             self.outbox.clear()
         for found in self._obstacles(report, decision):
@@ -157,7 +167,19 @@ class Client:
             return Result(found.fate, said if found.fate is Fate.UNUSABLE else f"nothing was sent: {said}")
         if decision.needs_notice and not self._give_notice(dry_run=dry_run):
             return Result(Fate.OPTED_OUT, "nothing was sent: the notice that comes first could not be shown")
-        return Ready(given, report.id, self._consented_at(decision))
+        return None
+
+    def _refusal_now(self, report: Report, *, dry_run: bool) -> Optional[Result]:
+        """The same, asked once more with everything read again: a sender may have waited since it asked first."""
+        now = replace(self, configuration=read_configuration(self.machine, self.url, self.image_file))
+        decision = now.decision(report.id, dry_run=dry_run)
+        return now._refusal(report, decision, dry_run=dry_run)  # noqa: SLF001 - it is this client at another moment
+
+    def _conclude(self, result: Result, *, dry_run: bool) -> Result:
+        """Remembers for `status` what a send said whose decision was on; in a sealed image nothing is remembered."""
+        if not dry_run and result.fate is not Fate.SEALED:
+            remember_send(self.state, result, self.now)
+        return result
 
     def deliver(self, ready: Ready, deadline: Deadline, *, dry_run: bool = False) -> Result:
         """Sends what is ready, then what waits."""
@@ -168,6 +190,7 @@ class Client:
         proxy = self.proxy(endpoint)
         if isinstance(endpoint, Refused) or isinstance(proxy, UnusableProxy):
             raise TypeError("what is ready has a way to the collector")
+        report = self.compose(ready.given)
         delivery = Delivery(
             self.permits,
             endpoint,
@@ -177,6 +200,7 @@ class Client:
             self.limits,
             deadline,
             self.now,
+            lambda: self._refusal_now(report, dry_run=dry_run),
             ready.consented_at,
         )
 
@@ -186,8 +210,12 @@ class Client:
         def make() -> Report:
             return self.complete(ready.given, deadline.remaining())
 
-        with only_sender(self.state.directory, min(LOCK_SECONDS, deadline.remaining())):
-            return delivery.try_out(make()) if dry_run else delivery.send(ready.report_id, make)
+        with only_sender(self.state.directory, deadline.remaining() / 2) as turn:
+            if turn is Turn.ANOTHERS:
+                return self._conclude(Result(Fate.BUSY, IS_BUSY), dry_run=dry_run)
+            result = delivery.try_out(make()) if dry_run else delivery.send(ready.report_id, make)
+            is_on = result.fate is not Fate.OPTED_OUT
+            return self._conclude(result, dry_run=dry_run) if is_on else result
 
     def deliver_beside(self, ready: Ready, deadline: Deadline) -> None:
         """The same in a process that the caller left behind."""
@@ -267,4 +295,4 @@ def open_client(
 ) -> Client:
     """The client for this machine, with its settings read."""
     configuration = read_configuration(machine, url, image_file)
-    return Client(machine, permits, configuration, state, now, answer, announce)
+    return Client(machine, permits, configuration, state, now, url, image_file, answer, announce)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, List, Optional, Tuple
 
 from telemetry_client.assignments import read_assignments
 from telemetry_client.fact import Fact
+from telemetry_client.ownership import is_alone
 from telemetry_client.text import lowered, stripped
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ OFF_WORDS = ("off", "0", "false", "no", "disabled")
 class Configuration:
     """Every setting with the place it came from.
 
-    telemetry, default: what each file says, `on` or `off`; problems: lines and files not understood.
+    telemetry, default: what each file says, `on` or `off`; problems: lines and files not understood; foreign:
+    files that say on, and that somebody else may have written.
     """
 
     url: Optional[Fact] = None
@@ -44,6 +46,7 @@ class Configuration:
     telemetry: Tuple[Fact, ...] = ()
     default: Tuple[Fact, ...] = ()
     problems: Tuple[str, ...] = ()
+    foreign: Tuple[str, ...] = ()
 
 
 def switch(word: str) -> str:
@@ -73,6 +76,7 @@ def read_configuration(machine: Machine, url: str = "", image_file: str = "") ->
         telemetry=tuple(reader.telemetry),
         default=tuple(reader.default),
         problems=tuple(reader.problems),
+        foreign=tuple(reader.foreign),
     )
 
 
@@ -85,6 +89,7 @@ class _Reader:
         self.telemetry: List[Fact] = []
         self.default: List[Fact] = []
         self.problems: List[str] = []
+        self.foreign: List[str] = []
 
     def read(self, machine: Machine, path: str) -> None:
         text = machine.read(path)
@@ -94,9 +99,12 @@ class _Reader:
             if machine.may_exist(path):
                 self.problems.append(f"{shown} cannot be read")
             return
+        heard = self._ons()
         for number, key, value in read_assignments(text):
             if not self._take(lowered(key), Fact(value, f"{shown} line {number}")):
                 self.problems.append(f"{shown} line {number} is not understood")
+        if self._ons() > heard and not is_alone(shown):
+            self.foreign.append(shown)
 
     def read_what_forbids(self, host: Machine) -> None:
         other = _Reader()
@@ -104,6 +112,9 @@ class _Reader:
         self.telemetry += [setting for setting in other.telemetry if setting.value == "off"]
         self.default += [setting for setting in other.default if setting.value == "off"]
         self.problems += other.problems
+
+    def _ons(self) -> int:
+        return sum(setting.value == "on" for setting in (*self.telemetry, *self.default))
 
     def _take(self, key: str, setting: Fact) -> bool:
         if key == "url" and setting.value:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping, Optional
 
 from telemetry_client.configuration import Configuration, switch
+from telemetry_client.ownership import NOT_ALONE
 from telemetry_client.text import lowered, stripped
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _configured_off(configuration: Configuration) -> Optional[Decision]:
     for setting in configuration.telemetry:
         if setting.value == "off":
             return Decision(False, "administrator", f"{setting.origin} says off")
+    for path in configuration.foreign:
+        return Decision(False, "administrator", f"{path} is {NOT_ALONE}")
     if configuration.problems:
         return Decision(False, "administrator", f"{configuration.problems[0]}, which counts as off")
     return None
@@ -117,6 +120,7 @@ def _person_off(situation: Situation) -> Optional[Decision]:
     for choice in situation.choices:
         if not choice.is_on:
             says = "says off" if choice.is_readable else "cannot be read, which counts as off"
+            says = f"is {NOT_ALONE}" if choice.is_foreign else says
             return Decision(False, "stored", f"{choice.origin} {says}")
     return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from telemetry_client.pause import begin_pause, end_pause, seconds_to_wait
 from telemetry_client.result import Fate, Result
@@ -39,6 +39,7 @@ _WORTH_SECONDS = 0.5
 class Delivery:
     """What it takes to deliver: where to and how, what is remembered, how long, and the time of day.
 
+    refusal: asked once more before anything leaves or is kept; the result for what may not, None where it may.
     consented_at: nothing made before this moment (seconds since 1970) is sent. chance: random, from 0 to 1.
     """
 
@@ -50,6 +51,7 @@ class Delivery:
     limits: Limits
     deadline: Deadline
     now: float
+    refusal: Callable[[], Optional[Result]]
     consented_at: int = 0
     chance: Callable[[], float] = random.random
 
@@ -62,12 +64,15 @@ class Delivery:
             return Result(Fate.STOPPED, "the collector told this version of the client to stop")
         limit = self.limits.reached(report_id)
         if limit:
-            also_sent = 0 if self._seconds_to_wait() else self._send_waiting()
-            return Result(Fate.ALREADY_REPORTED, f"not sent: {limit}", also_sent)
-        return self._send_new(make())
+            return self._send_old(Result(Fate.ALREADY_REPORTED, f"not sent: {limit}"))
+        report = make()
+        return self.refusal() or self._send_new(report)
 
     def try_out(self, report: Report) -> Result:
         """A dry run: the collector validates and stores nothing; only the log remembers it here."""
+        refusal = self.refusal()
+        if refusal is not None:
+            return refusal
         answer = self._post(report.id, report.path, report.body, query="?dry_run=1")
         if answer.status == _VALID:
             end_pause(self.state)
@@ -75,6 +80,14 @@ class Delivery:
         if answer.status in _DROP:
             return Result(Fate.REFUSED, f"it would be refused: {_told(answer)}")
         return Result(Fate.LOST, f"not tried out: {_told(answer)}")
+
+    def _send_old(self, result: Result) -> Result:
+        """What waits alone, where no report is made."""
+        if self._seconds_to_wait():
+            return result
+        also_sent, refusal = self._send_waiting()
+        # Refused before the first: as if it had been no from the start.
+        return refusal if refusal is not None and not also_sent else result._replace(also_sent=also_sent)
 
     def _send_new(self, report: Report) -> Result:
         name = "" if report.carries_key else self.outbox.put(report, self.endpoint.url, self.now)
@@ -88,20 +101,28 @@ class Delivery:
             return self._stop()
         if answer.status != _ACCEPTED and answer.status not in _DROP:
             self._begin_pause(answer)
-            return _kept(report, name, _told(answer))
+            return self.refusal() or _kept(report, name, _told(answer))
         self.outbox.remove(name)
-        also_sent = self._send_waiting()
+        also_sent, _refusal = self._send_waiting()
         if answer.status == _ACCEPTED:
             return Result(Fate.ACCEPTED, "accepted: the report is on the collector's disk", also_sent)
         return Result(Fate.REFUSED, f"refused and dropped: {_told(answer)}", also_sent)
 
-    def _send_waiting(self) -> int:
-        """Sends what waits, oldest first; how many were accepted. Stops at the first that is not."""
+    def _send_waiting(self) -> Tuple[int, Optional[Result]]:
+        """Sends what waits, oldest first; how many were accepted, and the refusal of what may not leave any more.
+
+        Stops at the first that is not settled.
+        """
         accepted = 0
         self.outbox.tidy(self.now)
         for waiting in self.outbox.waiting(self.permits, self.endpoint.url, self.consented_at):
             if self.deadline.remaining() < _WORTH_SECONDS:
                 break
+            refusal = self.refusal()
+            if refusal is not None:
+                return accepted, refusal
+            if not self.outbox.holds(waiting.name):
+                continue  # deleted meanwhile
             answer = self._post(waiting.report, waiting.path, waiting.body)
             if answer.status == _ACCEPTED or answer.status in _DROP:
                 self.outbox.remove(waiting.name)
@@ -112,7 +133,7 @@ class Delivery:
             else:
                 self._begin_pause(answer)
             break
-        return accepted
+        return accepted, None
 
     def _post(self, report_id: str, path: str, body: bytes, query: str = "") -> Answer:
         answer = post(self.endpoint, path + query, body, self.deadline, self.proxy)

@@ -20,16 +20,29 @@ def write_durably(path: str, data: bytes, mode: int) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            # Through the descriptor, not by the name: somebody may have put a link there meanwhile.
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
     _sync_directory(directory)
+
+
+def set_mode(directory: str, mode: int) -> None:
+    """Gives a directory its mode whatever the umask was. Raises OSError where it is a link, or not ours."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows has no such modes
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_directory(directory: str) -> None:

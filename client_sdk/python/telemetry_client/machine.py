@@ -71,7 +71,7 @@ class Machine:
         return os.path.commonpath([inside, os.path.realpath(path)]) != inside
 
     def read(self, absolute: str) -> Optional[str]:
-        """The text at this path, at most 1 MiB of it; None where it is missing or cannot be read."""
+        """The text at this path; None where it is missing, cannot be read or is longer than 1 MiB."""
         try:
             return None if self.leads_outside(self.path(absolute)) else read_text(self.path(absolute))
         except (OSError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
@@ -36,10 +37,17 @@ def announce_on_stderr(notice: str) -> bool:
             sys.stderr.write(line)
             sys.stderr.flush()
             return True
+        if _is_null(descriptor):
+            return False  # where it goes nobody can read it
         # Past the buffer: what a full disk refuses would otherwise be tried again, and fail the program, at its end.
         return os.write(descriptor, line.encode("ascii")) == len(line)
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def _is_null(descriptor: int) -> bool:
+    opened, null = os.fstat(descriptor), os.stat(os.devnull)
+    return stat.S_ISCHR(opened.st_mode) and stat.S_ISCHR(null.st_mode) and opened.st_rdev == null.st_rdev
 
 
 def _descriptor_of(stream: TextIO) -> Optional[int]:

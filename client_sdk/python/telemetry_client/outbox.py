@@ -22,7 +22,7 @@ import os
 import re
 from typing import TYPE_CHECKING, List, NamedTuple, Optional
 
-from telemetry_client.durable_file import TEMPORARY_PREFIX, write_durably
+from telemetry_client.durable_file import TEMPORARY_PREFIX, set_mode, write_durably
 from telemetry_client.endpoint import Endpoint, parse_endpoint
 from telemetry_client.report import encode_body
 from telemetry_client.text import read_text
@@ -63,10 +63,9 @@ class Outbox:
         report_id = next(e.fact.value for e in report.entries if e.permit.name == "report_id")
         name = f"{int(now):010d}-{report_id}.json"
         try:
-            if os.path.islink(self.directory):
-                return ""  # its mode is not ours to change, wherever it leads
+            self._remove_link()
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
-            os.chmod(self.directory, 0o700)
+            set_mode(self.directory, 0o700)
             write_durably(os.path.join(self.directory, name), _encode(report.id, url, report.body), 0o600)
         except OSError:
             return ""
@@ -81,12 +80,18 @@ class Outbox:
             os.unlink(os.path.join(self.directory, name))
 
     def clear(self) -> int:
-        """Forgets everything; how many reports that were."""
+        """Forgets everything; how many reports that were. What a link leads to is not ours to forget."""
+        with contextlib.suppress(OSError):
+            self._remove_link()
         names = self.names()
         for name in self._listed():
             if name in names or name.startswith(TEMPORARY_PREFIX):
                 self.remove(name)
         return len(names) - len(self.names())
+
+    def holds(self, name: str) -> bool:
+        """Whether this report still waits."""
+        return os.path.lexists(os.path.join(self.directory, name))
 
     def names(self) -> List[str]:
         """The names of all waiting reports, oldest first."""
@@ -123,9 +128,13 @@ class Outbox:
         text = read_text(os.path.join(self.directory, name), _MAX_ENTRY_BYTES)
         return None if text is None else _parsed(name, text, permits)
 
+    def _remove_link(self) -> None:
+        if os.path.islink(self.directory):
+            os.unlink(self.directory)
+
     def _listed(self) -> List[str]:
         try:
-            return os.listdir(self.directory)
+            return [] if os.path.islink(self.directory) else os.listdir(self.directory)
         except OSError:
             return []
 

@@ -6,11 +6,12 @@ A licence key is shown as asterisks unless the person asks for it; what is sent 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from telemetry_client.configuration import ADMINISTRATOR_FILE, IMAGE_FILE
 from telemetry_client.deadline import TOTAL_SECONDS
 from telemetry_client.endpoint import Endpoint, Refused
+from telemetry_client.last_send import last_send
 from telemetry_client.limits import BOOT_IS_REPORTED, MOST_A_DAY
 from telemetry_client.pause import seconds_to_wait
 from telemetry_client.proxy import Proxy, UnusableProxy
@@ -136,6 +137,7 @@ def describe_status(client: Client, report: Report, image_file: str) -> Dict[str
         "boot_is_reported": client.limits.boot_is_reported(),
         "is_sealed": client.is_sealed(),
         "reports_today": client.limits.reports_today(),
+        "last_send": last_send(client.state),
         "outbox": {
             "reports": len(ages),
             "oldest_seconds": round(ages[0]) if ages else 0,
@@ -163,6 +165,7 @@ def status_lines(told: Mapping[str, Any]) -> List[str]:
         f"Notice         {'was shown' if told['notice_was_shown'] else 'not shown so far'}",
         f"Reports        {told['reports_today']} made today, of {MOST_A_DAY}"
         + (f"; {BOOT_IS_REPORTED}" if told["boot_is_reported"] else ""),
+        *_last_send_line(told["last_send"]),
         f"Outbox         {waiting['reports']} waiting"
         + (f", the oldest for {waiting['oldest_seconds']} s" if waiting["reports"] else "")
         + ("; will be deleted, not sent" if waiting["will_be_deleted"] else ""),
@@ -174,6 +177,10 @@ def status_lines(told: Mapping[str, Any]) -> List[str]:
     if told["is_stopped"]:
         lines.append("Stopped        the collector told this version of the client to stop")
     return lines
+
+
+def _last_send_line(told: Optional[Mapping[str, str]]) -> List[str]:
+    return [f"Last send      {told['at'].replace('T', ' ')}  {told['message']}"] if told else []
 
 
 def _configuration_files(client: Client, image_file: str) -> List[Tuple[Machine, str]]:

@@ -41,7 +41,10 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What would be posted. Without a repr: a body must not come into a traceback or a log."""
+    """What would be posted. Without a repr: a body must not come into a traceback or a log.
+
+    badly_formed: fields whose value has not their format.
+    """
 
     id: str
     path: str
@@ -49,6 +52,7 @@ class Report:
     entries: Tuple[Entry, ...]
     left_out: Tuple[LeftOut, ...]
     missing: Tuple[str, ...]
+    badly_formed: Tuple[str, ...] = ()
 
     @property
     def carries_key(self) -> bool:
@@ -70,12 +74,14 @@ def compose(permits: Permits, facts: Mapping[str, Fact]) -> Report:
     entries: List[Entry] = []
     left_out: List[LeftOut] = []
     missing: List[str] = []
+    badly_formed: List[str] = []
     for name, permit in sorted(terms.fields.items(), key=lambda item: _rank(item[0])):
         fact = known.get(name)
         if fact is None:
             if permit.required:
                 missing.append(name)
         elif not permit.admits(fact.value):
+            badly_formed.append(name)
             left_out.append(LeftOut(name, f"what {fact.origin} says does not have the field's format"))
             if permit.required:
                 missing.append(name)
@@ -87,7 +93,7 @@ def compose(permits: Permits, facts: Mapping[str, Fact]) -> Report:
             entries.append(Entry(permit, fact))
     left_out.extend(LeftOut(name, f"not a field of {terms.id}") for name in known if name not in terms.fields)
     encoded = encode_body({entry.permit.name: entry.fact.value for entry in entries})
-    return Report(terms.id, terms.path, encoded, tuple(entries), tuple(left_out), tuple(missing))
+    return Report(terms.id, terms.path, encoded, tuple(entries), tuple(left_out), tuple(missing), tuple(badly_formed))
 
 
 def encode_body(values: Mapping[str, str]) -> bytes:

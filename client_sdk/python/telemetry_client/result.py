@@ -17,6 +17,7 @@ class Fate(Enum):
     STOPPED = "stopped"  # the collector told this version of the client to stop
     ALREADY_REPORTED = "already reported"  # this boot, or ten reports today; none was made
     SEALED = "sealed"  # nothing is sent before the image's next boot
+    BUSY = "busy"  # another sender was at work in the state directory; none was made
     BACKGROUND = "in the background"  # a process of its own sends it
     OPTED_OUT = "opted out"  # nothing was sent, and no connection was made
     UNUSABLE = "unusable"  # no collector or no product is known, or an argument is wrong

@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, List, NamedTuple, Tuple
 
 from telemetry_client.durable_file import TEMPORARY_PREFIX
+from telemetry_client.last_send import LAST_SEND_FILE
 
 if TYPE_CHECKING:
     from telemetry_client.choices import Choices
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 IS_SEALED = "this image is sealed; nothing is sent before the next boot"
 _FILE = "sealed"
-_FORGOTTEN = ("sent", "not-before", "stopped", "notice", "today", "last-boot", _FILE)
+_FORGOTTEN = ("sent", "not-before", "stopped", "notice", "today", "last-boot", LAST_SEND_FILE)
 
 
 class Sealing(NamedTuple):
@@ -42,6 +43,14 @@ def seal(choices: Choices, boot: str) -> Sealing:
     sealed: List[str] = []
     offs: List[str] = []
     failed: List[str] = []
+    # First sealed, then emptied: a sender that is at work asks once more before each report.
+    for place in choices.own:
+        done = place.try_write(_FILE, f"boot = {boot}\n", 0o644) if boot else place.remove(_FILE)
+        if boot or not done:
+            (sealed if done else failed).append(place.path(_FILE))
+    for place in choices.own:
+        _empty(place)
+    choices.forget_waiting(choices.own)
     for place in choices.own:
         failed += _empty(place)
         choice = place.choice()
@@ -49,9 +58,6 @@ def seal(choices: Choices, boot: str) -> Sealing:
             offs.append(place.path("consent"))
         elif not place.remove("consent"):
             failed.append(place.path("consent"))
-        if boot:
-            done = place.try_write(_FILE, f"boot = {boot}\n", 0o644)
-            (sealed if done else failed).append(place.path(_FILE))
     return Sealing(tuple(sealed), tuple(offs), tuple(failed))
 
 

@@ -8,21 +8,25 @@
     today         day = ..., reports = ...; how many were made         0644
     not-before    when the collector may be asked again, see pause.py  0600
     sent          the last ten bodies, see sent.py                     0600
+    last-send     what the last send said, see last_send.py            0600
+    lock          nothing: whoever sends holds it, see lock.py         0600
     outbox/       reports that wait, see outbox.py                     0700
 
-All but the last two are KEY=value lines. A choice that is there and cannot be read counts as off, and so does one in a
-directory that this user may not look into. Nothing else here may stop a send: what cannot be written is not
-remembered, and that is all.
+All but `sent`, `lock` and the outbox are KEY=value lines. A choice that is there and cannot be read counts as off,
+and so does one in a directory that this user may not look into. Nothing else here may stop a send: what cannot be
+written is not remembered, and that is all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional, Tuple
 
 from telemetry_client.assignments import last_values, read_assignments
-from telemetry_client.durable_file import write_durably
+from telemetry_client.durable_file import set_mode, write_durably
+from telemetry_client.ownership import NOT_ALONE, directory_is_alone, is_alone
 from telemetry_client.text import is_number, read_text
 from telemetry_client.version import CLIENT_VERSION
 
@@ -36,7 +40,8 @@ _MOST_DIGITS = 12
 class Choice(NamedTuple):
     """A stored choice and where it is stored.
 
-    is_own: whether it is from the state directory in use; an "on" from elsewhere does not count.
+    is_own: whether it is from the state directory in use; an "on" from elsewhere does not count. is_foreign: it
+    says on, and somebody else may have written that.
     """
 
     is_on: bool
@@ -44,6 +49,7 @@ class Choice(NamedTuple):
     origin: str
     is_own: bool
     is_readable: bool = True
+    is_foreign: bool = False
 
 
 def state_directory(machine: Machine, given: str = "") -> str:
@@ -93,12 +99,18 @@ class State:
         lines = list(read_assignments(self.text("consent")))
         chosen = [line.value for line in lines if line.key == "choice"]
         # One line that is broken or says off is enough for off.
-        is_on = bool(chosen) and all(line.key for line in lines) and all(value == "on" for value in chosen)
+        says_on = bool(chosen) and all(line.key for line in lines) and all(value == "on" for value in chosen)
+        is_on = says_on and is_alone(self.path("consent"))
         values = {line.key: line.value for line in lines}
-        return Choice(is_on, whole_number(values.get("chosen_at", "")), self.path("consent"), is_own)
+        chosen_at = whole_number(values.get("chosen_at", ""))
+        return Choice(is_on, chosen_at, self.path("consent"), is_own, is_foreign=says_on and not is_on)
 
     def choose(self, *, is_on: bool, now: float) -> None:
         """Stores the choice. Raises OSError where it cannot: a person must know that it did not hold."""
+        if is_on:
+            self._make()
+            if self.directory and not directory_is_alone(self.directory):
+                raise PermissionError(errno.EPERM, NOT_ALONE)
         self._write("consent", f"choice = {'on' if is_on else 'off'}\nchosen_at = {int(now)}\n", 0o644)
 
     def forget_choice(self) -> None:
@@ -161,7 +173,7 @@ class State:
         if self.directory and not os.path.isdir(self.directory):
             os.makedirs(self.directory, exist_ok=True)
             # Whatever the umask: root's "off" is for everybody to see. What is private has its own mode.
-            os.chmod(self.directory, 0o755)  # noqa: S103 - what lies in it is not secret
+            set_mode(self.directory, 0o755)
 
 
 def whole_number(text: str) -> int:

@@ -47,12 +47,13 @@ def is_number(text: str) -> bool:
 
 
 def read_text(path: str, most_bytes: int = MAX_FILE_BYTES) -> Optional[str]:
-    """The start of a file, as UTF-8; None where it is missing or cannot be read."""
+    """A file's text, as UTF-8; None where it is missing, cannot be read or is longer than `most_bytes`."""
     try:
         # A FIFO or device in the place of a file would block for ever.
         if not os.path.isfile(path):
             return None
         with open(path, "rb") as file:
-            return file.read(most_bytes).decode("utf-8", errors="replace")
+            data = file.read(most_bytes + 1)
+        return data.decode("utf-8", errors="replace") if len(data) <= most_bytes else None
     except (OSError, ValueError):
         return None
