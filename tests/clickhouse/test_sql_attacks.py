@@ -97,8 +97,7 @@ def test_attack_is_refused_for_want_of_a_right_or_answered_from_what_is_publishe
 @pytest.mark.parametrize("statement", sql_attacks.WORKS_FOR_OTHERS)
 def test_somebody_who_may_is_answered(filled: ClickHouseServer, statement: str) -> None:
     """So that a refusal is one: the owner of the tables, or the server's administrator."""
-    answers = [ask(filled, statement, user) for user in ("owner", "default")]
-    assert any(done for done, _ in answers), answers
+    assert any(ask(filled, statement, user)[0] for user in ("owner", "default"))
 
 
 def test_the_canary_is_where_an_attack_would_find_it(filled: ClickHouseServer) -> None:
