@@ -152,19 +152,7 @@ def test_owner_migrates_and_the_others_look_whether_it_did(engines: dict[str, En
     assert [step.version for step in migrate(owner, DAY)] == [newest]
 
 
-@pytest.mark.parametrize(
-    "user",
-    [
-        "owner",
-        pytest.param(
-            "reports",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="`packing` of store/engine.py asks the table function format(), which a reader may not use",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("user", ["owner", "reports"])
 def test_dashboard_writes_its_exports(engines: dict[str, Engine], user: str) -> None:
     packed = Released(engines[user]).packed({"product": "String"}, [{"product": "x" * 300_000}], "Parquet")
     assert packed.startswith(b"PAR1")

@@ -23,12 +23,11 @@ _SCRIPT_LETTERS = 4
 
 def detect_language(machine: Machine) -> Optional[Fact]:
     """The fact, or None where nothing states a locale."""
-    # The environment, and Windows' locale, are those of the machine that does the looking.
-    found = None if machine.host else _first(machine.environ, "environment {}")
+    found = _first(machine.environ, "environment {}")
     for path in _FILES:
         if found is None:
             found = _first(last_values(machine.read(path) or ""), path + " {}")
-    if found is None and machine.system_locale and not machine.host:
+    if found is None and machine.system_locale:
         found = Fact(to_bcp47(machine.system_locale), "system locale")
     return found
 

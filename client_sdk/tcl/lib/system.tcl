@@ -5,8 +5,7 @@
 # build 22000 on it is 11.
 #
 # The language is a BCP-47 tag: `pt-BR`, `sr-Latn-RS`, or `und` where there is none. The order is the one of gettext,
-# first in the environment, then in the files that set the system's locale, then what the system itself says. Where another
-# tree is looked at, environment and system are those of the machine that does the looking, and say nothing.
+# first in the environment, then in the files that set the system's locale, then what the system itself says.
 #
 # A fact is {VALUE ORIGIN}; what is not known is empty.
 
@@ -62,11 +61,7 @@ proc ::telemetry::system::macos {release} {
 
 proc ::telemetry::system::language {machine} {
     variable locale_files
-    set is_here [expr {[dict get $machine host] eq {}}]
-    set found {}
-    if {$is_here} {
-        set found [FirstLocale [dict get $machine environ] "environment "]
-    }
+    set found [FirstLocale [dict get $machine environ] "environment "]
     foreach path $locale_files {
         if {$found eq {}} {
             set values [::telemetry::assignments::last_values [::telemetry::machine::text $machine $path]]
@@ -74,7 +69,7 @@ proc ::telemetry::system::language {machine} {
         }
     }
     set locale [dict get $machine locale]
-    if {$found eq {} && $is_here && $locale ne {}} {
+    if {$found eq {} && $locale ne {}} {
         set found [list [to_bcp47 $locale] "system locale"]
     }
     return $found

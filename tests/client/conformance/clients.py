@@ -208,22 +208,24 @@ class Place:
         client: Client,
         *arguments: str | bytes,
         environment: Mapping[str, str | bytes] | None = None,
-        stdin: bytes = b"",
+        stdin: bytes | int = b"",
         where: Iterable[str] | None = None,
         standard_error: str = "",
         inside: InCloud | None = None,
+        beside: bool = False,
     ) -> Ran:
         """Runs one command of `client` in an environment that holds nothing unasked.
 
         where: instead of `--root` and `--state-dir` of this place. standard_error: `closed`, `full` (no room for a
-        byte), or read. inside: a cloud to run it in.
+        byte), or read. inside: a cloud to run it in. stdin: bytes, or a descriptor. beside: another one runs in this
+        place, so that files of its work lie there.
         """
         places = ("--root", str(self.root), "--state-dir", str(self.state)) if where is None else where
         command, *rest = arguments
         clean = {"PATH": _SEARCHED, "HOME": str(self.home), "TMPDIR": str(self.temporary)}
         all_arguments = [command, *places, *rest]
         variables = {**clean, **client.environment, **(environment or {})}
-        if client.preloaded and not (self.starts_fresh or standard_error or inside):
+        if client.preloaded and isinstance(stdin, bytes) and not (self.starts_fresh or standard_error or inside):
             ran = preloaded(client).run(self, all_arguments, variables, stdin)
         else:
             redirected = ("sh", "-c", _ERRORS[standard_error], "sh") if standard_error else ()
@@ -232,7 +234,7 @@ class Place:
                 [*redirected, *client.command, *all_arguments],
                 env=variables,
                 cwd=self.current,
-                input=stdin,
+                **({"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}),
                 text=False,
                 timeout=_MOST_SECONDS,
             )
@@ -244,6 +246,7 @@ class Place:
         # One in the background is still at work.
         if "--background" not in rest:
             left += self.state.glob("**/.telemetry-*")
+        left = [] if beside else left
         assert not left, f"left behind by {client.name}: {left}"
         return ran
 

@@ -9,7 +9,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Length: 22\r\n\r\n{"outcome":"accepted"}'
 VALID = b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"outcome":"valid"}'
@@ -31,10 +31,13 @@ class Request(NamedTuple):
 
 
 class Listener:
-    """Answers each connection with the next of `script`, or 202; an answer of None is no answer, only an end."""
+    """Answers each connection with the next of `script`, or 202; an answer of None is no answer, only an end.
+
+    A function in the script is called while the client waits, and gives the answer.
+    """
 
     def __init__(self) -> None:
-        self.script: list[bytes | None] = []
+        self.script: list[bytes | Callable[[], bytes | None] | None] = []
         self.connections = 0
         self.requests: list[Request] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -75,6 +78,8 @@ class Listener:
             self.requests.append(Request(line, headers, _read(file, length)))
             usual = VALID if "dry_run=1" in line else ACCEPTED
             answer = self.script.pop(0) if self.script else usual
+            if callable(answer):
+                answer = answer()
             if answer is not None:
                 connection.sendall(answer)
         with contextlib.suppress(OSError):

@@ -94,6 +94,7 @@ class Situation(Tree):
             "is_sealed": self.is_sealed,
             "boot_is_reported": False,
             "reports_today": 0,
+            "last_send": None,
             "seconds_to_wait": 0,
             "outbox": {
                 "reports": 0 if oldest is None else 1,

@@ -47,7 +47,7 @@ def test_answer(client: Client, answer: Answer, agreed: Place, listener: Listene
     _waits_exactly(agreed, body if answer.outcome == "waiting" else "", listener.url, started)
     _pauses(agreed, answer.pause, listener.url, started)
     _has_logged(agreed, body, answer.recorded, listener.url, started)
-    files = {path.name for path in agreed.state.iterdir()} - {"consent", "outbox", "sent", "today"}
+    files = {path.name for path in agreed.state.iterdir()} - {"consent", "outbox", "sent", "today", "lock", "last-send"}
     wanted = {"stopped"} if answer.outcome == "stopped" else {"not-before"} if answer.pause else set()
     assert files == wanted
     assert (agreed.state / "today").read_text() == f"day = {dt.datetime.now(dt.UTC).date()}\nreports = 1\n"
@@ -107,7 +107,7 @@ def test_dry_run_remembers_nothing(client: Client, agreed: Place, listener: List
         ran = agreed.run(client, "send", "--dry-run", *FACTS, "--url", listener.url, "--format", "json")
         assert (ran.code, ran.told) == (code, {"outcome": outcome, "message": message, "also_sent": 0})
     assert {request.line for request in listener.requests} == {"POST /v1/reports/image-boot/1?dry_run=1 HTTP/1.1"}
-    assert {path.name for path in agreed.state.iterdir()} == {"consent", "sent"}
+    assert {path.name for path in agreed.state.iterdir()} == {"consent", "sent", "lock"}
     assert [line["status"] for line in agreed.sent()] == [200, 422, 503]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
-import os
 import re
 import time
 
@@ -329,15 +327,3 @@ def _not_before(place: Place, url: str, failures: int) -> int:
     match = re.fullmatch(rf"url = {re.escape(url)}\nnot_before = ([0-9]+)\nfailures = {failures}\n", text)
     assert match, text
     return int(match[1])
-
-
-@every_client
-def test_one_sender_at_a_time_and_none_waits_long(client: Client, agreed: Place, listener: Listener) -> None:
-    holding = os.open(agreed.state, os.O_RDONLY)
-    try:
-        fcntl.flock(holding, fcntl.LOCK_EX)
-        started = time.monotonic()
-        assert _outcome(agreed, client, listener)[0] == "accepted"
-        assert 0.9 <= time.monotonic() - started < 6
-    finally:
-        os.close(holding)

@@ -95,6 +95,8 @@ def test_files_that_each_leaves_are_the_same(client: Client, place: Place, liste
         assert started <= int(match[1]) <= started + 60
     assert {path.name: path.stat().st_mode & 0o7777 for path in place.state.iterdir()} == {
         "last-boot": 0o644,
+        "last-send": 0o600,
+        "lock": 0o600,
         "notice": 0o644,
         "outbox": 0o700,
         "sent": 0o600,

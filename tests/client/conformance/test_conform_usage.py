@@ -70,7 +70,8 @@ def test_proxy(client: Client, place: Place, proxied: Proxied) -> None:
         return
     ran = place.run(client, "send", *NGINX, "--url", proxied.url, "--format", "json", environment=proxied.environment)
     assert (ran.code, ran.told) == (2, {"outcome": "unusable", "message": problem, "also_sent": 0})
-    assert {path.name for path in place.state.iterdir()} == {"consent"}
+    assert {path.name for path in place.state.iterdir()} == {"consent", "last-send"}
+    assert place.tell(client, "status", "--url", proxied.url)["last_send"]["message"] == problem
 
 
 @every_client
