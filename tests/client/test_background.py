@@ -116,7 +116,7 @@ def test_nothing_of_the_caller_is_left_with_the_process_and_it_ends_in_time(cli:
     assert int(stat[1]) != os.getpid()
     assert int(stat[3]) != os.getsid(0)
     files = {str(file.readlink()) for file in (sender / "fd").iterdir()}
-    assert {file for file in files if not file.startswith("socket:")} <= {"/dev/null", str(cli.state)}
+    assert {file for file in files if not file.startswith("socket:")} <= {"/dev/null", str(cli.state / "lock")}
     assert len([file for file in files if file.startswith("socket:")]) <= 1
     assert (sender / "cwd").readlink() == Path("/")
     assert KEY.encode() not in (sender / "cmdline").read_bytes() + (sender / "environ").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_absurd_numbers_in_the_state_are_read_as_nothing(tmp_path: Path, digits:
     assert seconds_to_wait(state, "http://127.0.0.1", 0) == 0
 
 
-def test_outbox_that_is_a_link_is_not_written_and_its_target_keeps_its_mode(tmp_path: Path) -> None:
+def test_outbox_that_is_a_link_is_replaced_and_its_target_stays_what_it_is(tmp_path: Path) -> None:
     from telemetry_client.facts import Given, collect
     from telemetry_client.permits import load_permits
     from telemetry_client.report import compose
@@ -67,7 +68,8 @@ def test_outbox_that_is_a_link_is_not_written_and_its_target_keeps_its_mode(tmp_
     (tmp_path / "outbox").symlink_to(target)
     given = Given(product="wordpress", product_version="6.4.2-0", source="vm")
     report = compose(load_permits(), collect(Machine(root=str(tmp_path)), given))
-    assert Outbox(str(tmp_path / "outbox")).put(report, "http://127.0.0.1", 1_000_000_000) == ""
+    assert Outbox(str(tmp_path / "outbox")).put(report, "http://127.0.0.1", int(time.time()))
+    assert not (tmp_path / "outbox").is_symlink()
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
     assert list(target.iterdir()) == []
 

@@ -87,11 +87,13 @@ def test_a_quoted_value_reads_as_a_real_shell_reads_it(value: str) -> None:
     assert last_values(line) == {"A": real.strip(" ")}
 
 
-def test_a_file_is_read_to_its_bound_and_broken_text_is_replaced(tmp_path: Path) -> None:
+def test_a_file_over_its_bound_cannot_be_read_and_broken_text_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    file.write_bytes(b"\xff\0" + b"x" * 2 * MAX_FILE_BYTES)
+    file.write_bytes(b"\xff\0" + b"x" * (MAX_FILE_BYTES - 2))
     text = read_text(str(file))
     assert text is not None
     assert (text[:2], len(text)) == ("\ufffd\0", MAX_FILE_BYTES)
+    file.write_bytes(b"x" * (MAX_FILE_BYTES + 1))
+    assert read_text(str(file)) is None
     assert read_text(str(tmp_path)) is None
     assert read_text(str(tmp_path / "missing")) is None

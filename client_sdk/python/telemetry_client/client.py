@@ -39,11 +39,15 @@ METADATA_SECONDS = 2.0
 
 
 class Ready(NamedTuple):
-    """What was decided and can be delivered: the decision is on, and address, proxy and needed facts are usable."""
+    """What was decided and can be delivered: the decision is on, and address, proxy and needed facts are usable.
+
+    is_told: the notice came, now or before.
+    """
 
     given: Given
     report_id: str
     consented_at: int
+    is_told: bool
 
 
 class Obstacle(NamedTuple):
@@ -155,25 +159,26 @@ class Client:
         decision = self.decision(report.id, dry_run=dry_run)
         refusal = self._refusal(report, decision, dry_run=dry_run)
         if refusal is None:
-            return Ready(given, report.id, self._consented_at(decision))
+            return Ready(given, report.id, self._consented_at(decision), decision.needs_notice)
         return self._conclude(refusal, dry_run=dry_run) if decision.is_on else refusal
 
-    def _refusal(self, report: Report, decision: Decision, *, dry_run: bool) -> Optional[Result]:
+    def _refusal(self, report: Report, decision: Decision, *, dry_run: bool, is_told: bool = False) -> Optional[Result]:
         """The result for what may not leave; None where it may. Opted out, nothing is left that waits."""
         if not decision.is_on and not dry_run:
             self.outbox.clear()
         for found in self._obstacles(report, decision):
             said = found.why + found.advice
             return Result(found.fate, said if found.fate is Fate.UNUSABLE else f"nothing was sent: {said}")
-        if decision.needs_notice and not self._give_notice(dry_run=dry_run):
+        if decision.needs_notice and not is_told and not self._give_notice(dry_run=dry_run):
             return Result(Fate.OPTED_OUT, "nothing was sent: the notice that comes first could not be shown")
         return None
 
-    def _refusal_now(self, report: Report, *, dry_run: bool) -> Optional[Result]:
+    def _refusal_now(self, report: Report, *, dry_run: bool, is_told: bool) -> Optional[Result]:
         """The same, asked once more with everything read again: a sender may have waited since it asked first."""
         now = replace(self, configuration=read_configuration(self.machine, self.url, self.image_file))
         decision = now.decision(report.id, dry_run=dry_run)
-        return now._refusal(report, decision, dry_run=dry_run)  # noqa: SLF001 - it is this client at another moment
+        # It is this client at another moment.
+        return now._refusal(report, decision, dry_run=dry_run, is_told=is_told)  # noqa: SLF001
 
     def _conclude(self, result: Result, *, dry_run: bool) -> Result:
         """Remembers for `status` what a send said whose decision was on; in a sealed image nothing is remembered."""
@@ -200,7 +205,7 @@ class Client:
             self.limits,
             deadline,
             self.now,
-            lambda: self._refusal_now(report, dry_run=dry_run),
+            lambda: self._refusal_now(report, dry_run=dry_run, is_told=ready.is_told),
             ready.consented_at,
         )
 

@@ -153,7 +153,7 @@ def _admits(name: str, value: bytes) -> bool:
 def test_files_that_are_large(client: Client, place: Place) -> None:
     long_line = "# " + "x" * 900_000 + "\n"
     many_lines = "LC_TIME=de_DE\n" * 20_000
-    place.put(place.in_root("/etc/os-release"), f"ID=debian\n{long_line}VERSION_ID=12\n" + "#" * 100_000 + "\nID=no\n")
+    place.put(place.in_root("/etc/os-release"), f"ID=debian\n{long_line}VERSION_ID=12\n" + "#" * 100_000)
     place.put(place.in_root("/etc/locale.conf"), f"{many_lines}LANG=pt_BR\n")
     padding = {f"key-{number}": {"a": [1, 2.5, None, True, 'x"y']} for number in range(2_000)}
     data = {"v1": padding, "ds": {"meta_data": {"instance-type": "cx22"}}}
