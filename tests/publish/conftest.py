@@ -8,13 +8,13 @@ import pytest
 from collector.configuration import Configuration
 from collector.publish.publisher import Publisher
 from collector.store.engine import Engine
-from tests.engine_kinds import KINDS
+from tests.engine_kinds import PUBLISHING_KINDS
 from tests.publishers import publisher_on
 
 MakePublisher = Callable[..., Publisher]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PUBLISHING_KINDS)
 def engine_kind(request: pytest.FixtureRequest) -> str:
     """Closing and releasing are the same statements on every engine."""
     return str(request.param)

@@ -14,6 +14,7 @@ from collector.configuration import Configuration
 from collector.store.engine import EmbeddedEngine, Engine, open_embedded
 from collector.store.migrate import migrate
 from collector.store.move import InterruptedClosingError, Move, NotEmptyError
+from tests.engine_kinds import MOVING_KINDS
 from tests.publish.interrupted import InterruptedEngine, KilledError, dying
 from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, receive, row, run_row
@@ -21,7 +22,7 @@ from tests.sample_days import DAY, ONE, receive, row, run_row
 LICENCE = uuid.UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 
 
-@pytest.fixture(params=["server", "sharded"])
+@pytest.fixture(params=MOVING_KINDS)
 def engine_kind(request: pytest.FixtureRequest) -> str:
     """Where it goes."""
     return str(request.param)
