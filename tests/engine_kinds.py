@@ -1,8 +1,8 @@
 """The engines that the store's and the publisher's tests run on.
 
 ENGINES names them, as `ENGINES=server,sharded` in `make test-cluster`. Without it the store's tests run on the embedded
-engine and on a server, and those of closing and releasing, whose statements are the same everywhere, on the first alone:
-in `make test` tests/end_to_end/test_parts_on_a_cluster.py holds three shards to its cells.
+engine and on a server, and those of closing and releasing on the first alone: their statements are the same everywhere,
+and tests/end_to_end/test_parts_on_a_cluster.py holds three shards to the cells of one embedded engine.
 """
 
 from __future__ import annotations
