@@ -1,53 +1,77 @@
 #!/bin/sh
 # Puts the telemetry client and its boot integration into an image, or takes them out.
 #
-#   install.sh --client shell|python [--root DIR] [--url https://...] [--default on|off]
-#              [--product NAME --product-version VERSION] [--no-units]
+#   install.sh --client shell|python [--root DIR] [--url https://...] [--default on|off] [--replace-image-file]
+#              [--product NAME] [--product-version VERSION] [--no-units]
 #   install.sh --remove [--root DIR]
 #
-# --root DIR         a mounted image; without it, this system
-# --url, --default   written to /etc/telemetry-client/image if that is not there yet
-# --product ...      for images that do not say themselves what they are; for the unit
-# --no-units         the client alone, e.g. for a container
+# --root DIR            a mounted image; without it, this system
+# --url, --default      written to /etc/telemetry-client/image if that is not there yet
+# --replace-image-file  written there although it is
+# --product ...         for images that do not say themselves what they are; what is not given is detected
+# --no-units            the client alone, e.g. for a container
 #
-# The administrator's file /etc/telemetry-client/config and what the client remembers are left alone, by --remove too.
+# `--option=value` is the same as `--option value`. The administrator's file /etc/telemetry-client/config and what the
+# client remembers are left alone, by --remove too, and so is /etc/telemetry-client/image where another one wrote it.
 set -eu
+# A directory that everybody can write would make the "on" in it one that is not heard.
+umask 022
 
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 sdk=$here/../../client_sdk
-root='' client='' url='' default='' product='' version='' units=yes remove=no
+root='' client='' url='' default='' product='' version='' units=yes remove=no replace=no
 
 fail() {
     printf 'install.sh: %s\n' "$1" >&2
     exit 2
 }
 
+# The comment at the top of this file.
+help() {
+    sed -n '2,/^[^#]/{ s/^# \{0,1\}//p; }' "$0"
+}
+
+take() {
+    case $1 in
+    --client) client=$2 ;;
+    --root)
+        root=${2%/}
+        # An empty variable must not mean this system.
+        [ -d "${root:+$root/}" ] || fail "--root is no directory of an image"
+        ;;
+    --url) url=$2 ;;
+    --default) default=$2 ;;
+    --product) product=$2 ;;
+    --product-version) version=$2 ;;
+    esac
+}
+
 while [ $# -gt 0 ]; do
     case $1 in
     --client | --root | --url | --default | --product | --product-version)
         [ $# -gt 1 ] || fail "$1 needs a value"
-        case $1 in
-        --client) client=$2 ;;
-        --root)
-            root=${2%/}
-            # An empty variable must not mean this system.
-            [ -d "${root:+$root/}" ] || fail "--root is no directory of an image"
-            ;;
-        --url) url=$2 ;;
-        --default) default=$2 ;;
-        --product) product=$2 ;;
-        --product-version) version=$2 ;;
-        esac
+        take "$1" "$2"
         shift 2
         ;;
+    --client=* | --root=* | --url=* | --default=* | --product=* | --product-version=*)
+        take "${1%%=*}" "${1#*=}"
+        shift
+        ;;
     --no-units) units=no && shift ;;
+    --replace-image-file) replace=yes && shift ;;
     --remove) remove=yes && shift ;;
-    *) fail "not understood: see the first lines of this file" ;;
+    --help | -h)
+        help
+        exit 0
+        ;;
+    *) fail "not understood: see --help" ;;
     esac
 done
 
 usr=$root/usr/lib/telemetry-client
 image=$root/etc/telemetry-client/image
+# What this wrote there, so that it takes nothing away that somebody else wrote.
+written=$usr/image
 systemd=$root/usr/lib/systemd/system
 wanted=$root/etc/systemd/system/timers.target.wants
 
@@ -59,6 +83,12 @@ remove_all() {
     for unit in "$here"/systemd/*; do
         rm -f "$systemd/${unit##*/}"
     done
+    if [ -f "$image" ] && [ -f "$written" ] && [ "$(cat "$image")" = "$(cat "$written")" ]; then
+        rm -f "$image"
+        rmdir "${image%/*}" 2>/dev/null || :
+    elif [ -e "$image" ]; then
+        echo "install.sh: ${image#"$root"} stays: it is not what this installer wrote"
+    fi
     rm -rf "$usr"
     rm -f "$root/usr/bin/telemetry-client" "$root/etc/profile.d/telemetry-client.sh"
 }
@@ -66,7 +96,10 @@ remove_all() {
 install_client() {
     mkdir -p "$usr" "$root/usr/bin"
     case $client in
-    shell) install -m 0755 "$sdk/shell/telemetry-client" "$root/usr/bin/telemetry-client" ;;
+    shell)
+        install -m 0755 "$sdk/shell/telemetry-client" "$root/usr/bin/telemetry-client"
+        rm -rf "$usr/python"
+        ;;
     python)
         rm -rf "$usr/python"
         mkdir -p "$usr/python/telemetry_client"
@@ -84,7 +117,9 @@ install_client() {
 }
 
 install_image_file() {
-    if [ -e "$image" ] || [ -z "$url$default" ]; then
+    [ -n "$url$default" ] || return 0
+    if [ -e "$image" ] && [ "$replace" = no ]; then
+        echo "install.sh: ${image#"$root"} is there and stays as it is; --replace-image-file writes it anew"
         return
     fi
     mkdir -p "$root/etc/telemetry-client"
@@ -92,8 +127,8 @@ install_image_file() {
         echo "# What holds in this image while nobody says otherwise in the file \`config\` beside it."
         [ -z "$default" ] || echo "default = $default"
         [ -z "$url" ] || echo "url = $url"
-    } >"$image"
-    chmod 0644 "$image"
+    } >"$written"
+    install -m 0644 "$written" "$image"
 }
 
 install_units() {
@@ -106,7 +141,10 @@ install_units() {
     done
     install -m 0755 "$here/user-data" "$usr/user-data"
     if [ -n "$product$version" ]; then
-        printf 'TELEMETRY_PRODUCT=%s\nTELEMETRY_PRODUCT_VERSION=%s\n' "$product" "$version" >"$usr/environment"
+        {
+            [ -z "$product" ] || echo "TELEMETRY_PRODUCT=$product"
+            [ -z "$version" ] || echo "TELEMETRY_PRODUCT_VERSION=$version"
+        } >"$usr/environment"
     fi
     # Where the image says on, whoever logs in reads it before the first report leaves.
     if grep -Eqs '^[[:blank:]]*default[[:blank:]]*=[[:blank:]]*on' "$image"; then
@@ -118,10 +156,26 @@ install_units() {
 case $default in on | off | '') ;; *) fail "--default is on or off" ;; esac
 case $product$version in *[!a-zA-Z0-9.+_~-]*) fail "a product or version holds other characters than letters, digits and .+_~-" ;; esac
 
+case $url in
+*[!!-~]*) fail "--url has blanks or control characters in it" ;;
+'' | https://?*) ;;
+'http://[::1]' | 'http://[::1]'[:/]*) ;;
+http://*)
+    host=${url#http://}
+    case ${host%%[:/]*} in
+    localhost) ;;
+    127.*[!0-9.]* | 127.*..*) fail "--url: plain http is allowed to this machine only; use https" ;;
+    127.*.*.*[0-9]) ;;
+    *) fail "--url: plain http is allowed to this machine only; use https" ;;
+    esac
+    ;;
+*) fail "--url does not begin with https:// and a host name" ;;
+esac
+
 # A link in an image must not lead root to another tree.
 if [ -n "$root" ]; then
     inside=$(readlink -f -- "$root")
-    for target in "$usr" "$usr/environment" "$usr/notice" "$image" "$systemd" "$wanted" \
+    for target in "$usr" "$usr/environment" "$usr/notice" "$written" "$image" "$systemd" "$wanted" \
         "$root/usr/bin/telemetry-client" "$root/etc/profile.d/telemetry-client.sh"; do
         case $(readlink -m -- "$target") in
         "$inside"/*) ;;

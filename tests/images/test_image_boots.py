@@ -99,6 +99,21 @@ def test_an_off_of_user_data_holds_where_etc_cannot_be_written(
     assert "this holds for this boot" in booted.journal
 
 
+def test_user_data_that_is_not_heard_in_time_lets_nothing_through(make_tree: MakeTree, network: Network) -> None:
+    tree = make_tree("shell")
+    tree.write(*OFF["user-data"])
+    tree.write("/hangs/head", "#!/bin/sh\nexec sleep 60\n", 0o755)
+    unit = "/usr/lib/systemd/system/telemetry-client-user-data.service"
+    shortened = tree.read(unit).replace("timeout -k 2 8", "timeout -k 0.5 0.5")
+    assert shortened != tree.read(unit)
+    tree.write(unit, shortened.replace("[Service]\n", "[Service]\nEnvironment=PATH=/hangs:/usr/bin:/bin\n"))
+    with network.collector():
+        booted = boot(tree, network.name)
+    assert network.received() == []
+    assert "ConditionResult=no" in booted.sender
+    assert booted.is_undisturbed, booted
+
+
 BAD_SERVERS = {
     "dead": ("", ""),
     "refusing": ("refuse", "good"),

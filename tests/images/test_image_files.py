@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import subprocess
 import sys
@@ -170,6 +171,106 @@ def test_a_link_in_an_image_does_not_lead_the_installer_out_of_it(link: str, tmp
         )
         assert (ran.returncode, "leads out of it" in ran.stderr) == (2, True), ran
     assert list(elsewhere.iterdir()) == []
+
+
+def install(image: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    image.mkdir(exist_ok=True)
+    command = ["sh", str(IMAGES / "install.sh"), f"--root={image}", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_an_image_file_that_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "image/etc/telemetry-client/image"
+    first = ("--client=shell", "--default", "on", "--url=https://one.example.com")
+    assert (install(tmp_path / "image", *first).stdout, file.stat().st_mode & 0o777) == ("", 0o644)
+    assert file.parent.stat().st_mode & 0o777 == 0o755
+    again = ("--client=shell", "--default=on", "--url=https://two.example.com")
+    assert "is there and stays as it is; --replace-image-file " in install(tmp_path / "image", *again).stdout
+    assert "one.example.com" in file.read_text()
+    assert install(tmp_path / "image", *again, "--replace-image-file").stdout == ""
+    assert "two.example.com" in file.read_text()
+
+
+@pytest.mark.parametrize("whose", ["its own", "changed", "there before"])
+def test_only_the_image_file_that_it_wrote_goes_when_it_goes(whose: str, tmp_path: Path) -> None:
+    file = tmp_path / "image/etc/telemetry-client/image"
+    if whose == "there before":
+        file.parent.mkdir(parents=True)
+        file.write_text("default = off\n")
+    install(tmp_path / "image", "--client", "shell", "--default=on", "--url=https://one.example.com")
+    if whose == "changed":
+        file.write_text(file.read_text() + "# ours\n")
+    told = install(tmp_path / "image", "--remove").stdout
+    assert file.exists() == ("stays" in told) == (whose != "its own")
+    assert file.parent.exists() == file.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--product=nginx",), "TELEMETRY_PRODUCT=nginx\n"),
+        (("--product-version", "1.2"), "TELEMETRY_PRODUCT_VERSION=1.2\n"),
+        (("--product=nginx", "--product-version=1.2"), "TELEMETRY_PRODUCT=nginx\nTELEMETRY_PRODUCT_VERSION=1.2\n"),
+    ],
+)
+def test_what_is_not_said_of_the_product_is_left_to_detection(
+    options: tuple[str, ...], expected: str, tmp_path: Path
+) -> None:
+    assert install(tmp_path / "image", "--client=shell", *options).returncode == 0
+    assert (tmp_path / "image/usr/lib/telemetry-client/environment").read_text() == expected
+
+
+def test_the_shell_client_takes_the_place_of_the_python_client(tmp_path: Path) -> None:
+    library = tmp_path / "image/usr/lib/telemetry-client"
+    install(tmp_path / "image", "--client=python")
+    assert (library / "python").exists()
+    install(tmp_path / "image", "--client=shell")
+    assert not (library / "python").exists()
+    client = (tmp_path / "image/usr/bin/telemetry-client").read_text(encoding="utf-8")
+    assert client == (PROJECT / "client_sdk/shell/telemetry-client").read_text(encoding="utf-8")
+
+
+ADDRESSES = {
+    "https://t.example.com:8443/x": True,
+    "http://127.0.0.1:8080": True,
+    "http://localhost": True,
+    "http://[::1]:80/": True,
+    "http://t.example.com": False,
+    "http://127.0.0.1.example.com": False,
+    "http://127.example.com/127.0.0.1": False,
+    "http://localhost.example.com": False,
+    "http://[::1].example.com": False,
+    "https://": False,
+    "https://t.example.com\ntelemetry = on": False,
+}
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+def test_an_address_that_no_client_would_use_is_refused(url: str, tmp_path: Path) -> None:
+    ran = install(tmp_path / "image", "--client=shell", f"--url={url}")
+    assert (ran.returncode, ran.stderr == "") == ((0, True) if ADDRESSES[url] else (2, False))
+    assert url not in ran.stderr.replace("begin with https://", "")
+    assert (tmp_path / "image/etc/telemetry-client/image").exists() == ADDRESSES[url]
+
+
+def test_help_of_the_installer_names_every_option() -> None:
+    text = (IMAGES / "install.sh").read_text(encoding="utf-8")
+    told = subprocess.run(["sh", IMAGES / "install.sh", "--help"], capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+    taken = set(re.findall(r"^ +(--[a-z-]+)[ )]", text, re.MULTILINE)) - {"--help"}
+    assert {option for option in taken if option not in told.stdout} == set()
+    assert "set -eu" not in told.stdout
+
+
+def test_an_entrypoint_without_a_product_says_so(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        ["sh", IMAGES / "container/entrypoint.sh"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.defpath, "HOME": str(tmp_path)},
+    )
+    assert (ran.returncode, ran.stdout, "repeat it" in ran.stderr) == (127, "", True)
 
 
 @pytest.mark.parametrize("root", ["", "/", "nowhere"])
