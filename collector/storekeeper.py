@@ -233,11 +233,16 @@ async def _tell_known_values(room: StoreRoom, stop: asyncio.Event, opening: asyn
 
 
 async def _tell_the_others(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Tells the store how far this collector is, for whoever publishes from it."""
+    """Tells the store how far this collector is, for whoever publishes from it, and the operator what will be missing."""
     await asyncio.wait([opening])
+    told_on = None
     while not stop.is_set():
+        today = dt.datetime.now(dt.UTC).date()
+        if room.role is Role.INGEST and told_on != today and room.pepper.is_due(today):
+            log.warning("pepper_due")
+            told_on = today
         try:
-            await asyncio.to_thread(room.note, dt.datetime.now(dt.UTC).date())
+            await asyncio.to_thread(room.note, today)
         except EngineError:
             pass  # the log has store_unreachable
         except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
@@ -247,13 +252,13 @@ async def _tell_the_others(room: StoreRoom, stop: asyncio.Event, opening: asynci
 
 def _leave(room: StoreRoom) -> None:
     """Says that this collector leaves, if nothing that it received waits; else it is waited for."""
-    waiting = room.loader.backlog().waiting
+    waiting = room.loader.waiting_segments()
     try:
         room.note(dt.datetime.now(dt.UTC).date(), has_left=not waiting)
     except EngineError as error:
         log.error("node_not_noted", **facts(error))
     if waiting:
-        log.warning("node_left_with_backlog", rows=waiting)
+        log.warning("node_left_with_backlog", segments=waiting)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

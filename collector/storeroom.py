@@ -85,7 +85,7 @@ class StoreRoom:
             self.engine,
             f"{socket.gethostname()}-{self.engine.name[:6]}",
             self.loader.loaded_past(today),
-            self.loader.backlog().waiting,
+            self.loader.waiting_segments(),
             has_left=has_left,
         )
 

@@ -43,7 +43,9 @@ def list_(settings: Settings, form: str) -> None:
         click.echo("no collector has taken reports into this store yet")
         return
     show_table(
-        ["collector", "loaded past", "rows waiting", "last heard"], map(_row, found), frozenset({"rows waiting"})
+        ["collector", "loaded past", "segments waiting", "last heard"],
+        map(_row, found),
+        frozenset({"segments waiting"}),
     )
 
 

@@ -127,13 +127,19 @@ class Loader:
 
     def loaded_past(self, today: dt.date) -> dt.date:
         """The last day, before `today`, of which nothing waits in any spool."""
-        waiting = [day_of(path) for stage in (OPEN, SEALED) for path in segments(self._spool, stage)]
-        return min([*waiting, today]) - _ONE_DAY
+        return min([*(day_of(path) for path in self._waiting()), today]) - _ONE_DAY
+
+    def waiting_segments(self) -> int:
+        """How many segments wait, the open ones too; quick, however long they are."""
+        return len(self._waiting())
 
     def backlog(self) -> Backlog:
         """Rows that wait, and rows in quarantine."""
         waiting = sum(_rows_if_there(p) for stage in (OPEN, SEALED) for p in segments(self._spool, stage))
         return Backlog(waiting, sum(count_rows(p) for p in self._quarantine.glob(f"*{SUFFIX}") if p.is_file()))
+
+    def _waiting(self) -> list[Path]:
+        return [path for stage in (OPEN, SEALED) for path in segments(self._spool, stage)]
 
     def _load_until(self, end: float, due: list[Path]) -> tuple[int, int, dict[Path, _LoadError]]:
         """Loads until `end`; how many segments were tried, how many rows loaded, and what failed."""

@@ -23,7 +23,7 @@ class Node(NamedTuple):
     Attributes:
         name: its host and a part of its installation's name.
         loaded_past: nothing that it received on this day or before waits any more.
-        waiting: rows in its spool.
+        waiting: segments in its spool, the open one too.
         has_left: whether it ended with an empty spool, or was given up.
         silent_seconds: how long ago it said so.
     """

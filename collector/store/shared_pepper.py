@@ -5,15 +5,17 @@ The store holds a fingerprint for each quarter, which tells peppers apart and sa
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from collector.ingest.pseudonyms import quarter
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from collector.ingest.pseudonyms import Peppers
     from collector.store.engine import Engine
+
+
+_MADE_AHEAD = dt.timedelta(days=21)
 
 
 class OtherPepperError(Exception):
@@ -36,6 +38,10 @@ class SharedPepper:
     def __init__(self, peppers: Peppers) -> None:
         self._peppers = peppers
         self._agreed = ""
+
+    def is_due(self, today: dt.date) -> bool:
+        """Whether a quarter begins soon whose pepper is not there."""
+        return not self._peppers.is_there(today + _MADE_AHEAD)
 
     def agree(self, engine: Engine, today: dt.date) -> None:
         """Writes down this collector's pepper as the store's, or finds that it is; nothing while there is none.
