@@ -67,9 +67,7 @@ EVENTS = {
     "store_not_usable": _event("The store is there but not ready for this collector; it is tried again.", "because"),
     "node_not_noted": _event("How far this collector is could not be written down.", "error", "code"),
     "node_left_with_backlog": _event("It ended with reports in its spool; days wait for them.", "segments"),
-    "pepper_due": _event(
-        "The next quarter's pepper is not here: `collector pepper make` on one machine, copy it to all."
-    ),
+    "pepper_due": _event("The next quarter's pepper is missing: `collector pepper make` on one machine, copy it."),
     "known_values_not_told": _event("The published values could not be handed to the workers.", "error", "code"),
     "publishing_stands_by": _event("Another collector publishes from the same database; this one would take over."),
     "pages_not_ready": _event(

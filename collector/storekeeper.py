@@ -233,7 +233,7 @@ async def _tell_known_values(room: StoreRoom, stop: asyncio.Event, opening: asyn
 
 
 async def _tell_the_others(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Tells the store how far this collector is, for whoever publishes from it, and the operator what will be missing."""
+    """Tells the store how far this collector is, and the operator which pepper will be missing."""
     await asyncio.wait([opening])
     told_on = None
     while not stop.is_set():
