@@ -23,6 +23,8 @@ from schemas.policy import SHIPPED_POLICY
 from schemas.problems import ConfigurationError, describe, read_toml
 
 PREFIX = "COLLECTOR_"
+# Variables with the prefix that are no settings: where those are, and secrets, which are read where they are used.
+_NOT_SETTINGS = ("config", "token", "store_password")
 # Longest path that every system accepts for a Unix socket, less the socket's own name.
 LONGEST_DATA_PATH = 90
 _REPORTS_URL = re.compile(
@@ -73,7 +75,9 @@ class Settings(BaseSettings):
         description="One server; the shards of its cluster 'telemetry'; or these with replicas. Chosen once.",
     )
     store_password_file: Path | None = Field(
-        None, description="File with the password of the store's user; others must not be able to read it."
+        None,
+        description="File with the password of the store's user; others must not be able to read it. Without it, the "
+        "variable COLLECTOR_STORE_PASSWORD.",
     )
     store_timeout_seconds: int = Field(60, ge=1, le=3600, description="How long a ClickHouse server may be silent.")
     ingest_host: str = Field(
@@ -281,8 +285,7 @@ def read_settings(config: Path | None = None, **options: Any) -> Settings:  # no
     problems = [
         f"environment: {name} is not a setting"
         for name in sorted(environment)
-        if name.startswith(PREFIX)
-        and name.removeprefix(PREFIX).lower() not in {*Settings.model_fields, "config", "token"}
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in {*Settings.model_fields, *_NOT_SETTINGS}
     ]
     try:
         settings = Settings(**values)

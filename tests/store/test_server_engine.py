@@ -234,6 +234,17 @@ def test_settings_hold_no_password(tmp_path: Path) -> None:
     assert "canary" not in settings.model_dump_json() + repr(settings)
 
 
+def test_password_may_come_from_the_environment(clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector.settings import read_settings
+
+    monkeypatch.setenv("COLLECTOR_STORE_PASSWORD", PASSWORD)
+    settings = read_settings(store_url=clickhouse.url())
+    assert PASSWORD not in settings.model_dump_json() + repr(settings)
+    engine = ServerEngine(Address(clickhouse.url(), settings.store_password_file, 5), "tests")
+    assert engine.rows("SELECT currentUser()") == [("loader",)]
+    engine.close()
+
+
 def test_name_of_an_installation_stays(tmp_path: Path) -> None:
     name = installation_name(tmp_path / "engine")
     assert len(name) == 16
