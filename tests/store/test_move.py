@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,14 +77,16 @@ def test_killed_at_any_statement_it_goes_on(
     target = open_engine()
     migrate(target, DAY)
     expected = everything(source)
+    # Each third statement in the long run; a few of them all over in the short one.
+    step = 3 if os.environ.get("ENGINES") else 17
     statements, kills = 0, 0
     while True:
-        statements += 3
+        statements += step
         with contextlib.suppress(KilledError):
             Move(source, dying(target, statements), tmp_path).run(lambda _: None)
             break
         kills += 1
-    assert kills > 5
+    assert kills >= 3
     assert everything(target) == expected
     assert left_over(target, tmp_path) == []
     target.close()

@@ -70,7 +70,7 @@ def test_said_while_it_waits_for_the_lock(client: Client, agreed: Place, listene
     assert agreed.waiting() == []
 
 
-@every_client
+@thorough_clients
 @pytest.mark.parametrize("command", ["off", "seal"])
 def test_said_while_the_collector_does_not_answer_well(
     client: Client, agreed: Place, listener: Listener, command: str
@@ -96,7 +96,7 @@ def test_said_while_an_earlier_report_is_on_its_way(client: Client, agreed: Plac
     assert agreed.waiting() == []
 
 
-@every_client
+@thorough_clients
 def test_one_sender_at_a_time_and_none_waits_long(client: Client, agreed: Place, listener: Listener) -> None:
     with held(agreed.state / "lock"):
         started = time.monotonic()
@@ -107,7 +107,7 @@ def test_one_sender_at_a_time_and_none_waits_long(client: Client, agreed: Place,
     assert agreed.tell(client, "status")["last_send"]["outcome"] == "busy"
 
 
-@every_client
+@thorough_clients
 def test_nobody_else_keeps_a_sender_waiting(client: Client, agreed: Place, listener: Listener) -> None:
     """Anybody may hold a lock on a directory that may be read."""
     with held(agreed.state):
@@ -139,7 +139,7 @@ def test_on_in_a_directory_that_everybody_writes_is_an_off(client: Client, agree
     assert "is not this user's alone" in done.err
 
 
-@every_client
+@thorough_clients
 def test_on_of_another_user_is_an_off(client: Client, agreed: Place, listener: Listener) -> None:
     if os.geteuid() != 0:
         missing("files of another user need root")
@@ -167,7 +167,7 @@ def test_outbox_that_is_a_link_leads_nowhere(client: Client, agreed: Place, list
     assert not (agreed.state / "outbox").is_symlink()
 
 
-@every_client
+@thorough_clients
 def test_file_that_is_too_long_to_be_read_is_an_off(client: Client, agreed: Place, listener: Listener) -> None:
     config = agreed.in_root("/etc/telemetry-client/config")
     agreed.put(config, "# long\n" * 150_000 + "telemetry = off\n")
@@ -176,7 +176,7 @@ def test_file_that_is_too_long_to_be_read_is_an_off(client: Client, agreed: Plac
     assert listener.connections == 0
 
 
-@every_client
+@thorough_clients
 def test_badly_formed_argument_is_told_and_not_repeated(client: Client, agreed: Place, listener: Listener) -> None:
     done = agreed.run(client, "send", *NGINX, "--os-version", "canary one", "--url", listener.url)
     assert done.code == 0
@@ -203,7 +203,7 @@ def test_each_command_has_help_of_its_own(client: Client, place: Place, command:
     assert ("--dry-run" in done.out) == (command == "send")
 
 
-@every_client
+@thorough_clients
 def test_key_is_waited_for_once_it_may_be_sent_and_not_for_ever(
     client: Client, place: Place, listener: Listener
 ) -> None:
