@@ -52,7 +52,7 @@ def worker(data: Path, trace: Path, *faults: str) -> Iterator[int]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(100)
-        arguments = [sys.executable, "-m", "collector.worker", "0", str(listening.fileno())]
+        arguments = [sys.executable, "-m", "collector.worker", "serve", "0", str(listening.fileno())]
         process = subprocess.Popen(
             [*strace.command(trace, CALLS, *faults), *arguments],
             stdin=subprocess.PIPE,
