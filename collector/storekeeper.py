@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -40,7 +40,7 @@ from collector.storeroom import StoreRoom, open_store
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     from aiohttp.typedefs import Handler
@@ -51,6 +51,7 @@ log = structlog.get_logger()
 _PUBLISH_EVERY_SECONDS = 60
 _PUBLISH_EVERY_SECONDS_BEHIND = 5
 _TELL_EVERY_SECONDS = 10
+_LOOK_AHEAD_EVERY_SECONDS = 24 * 3600
 _LOOK_EVERY_SECONDS = 30
 _EMBEDDED_OPENS_SECONDS = 60
 # The supervisor kills after five.
@@ -86,25 +87,37 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         gc.freeze()  # what is there at the start need not be gone through again while somebody waits for a page
         child.say_ready()
         opening.add_done_callback(lambda done: stop.set() if done.exception() else None)
-        work = [_load(loading, opening)]
-        if role.publishes:
-            work.append(_publish(room, publishing, stop, opening))
-        if role.answers:
-            work.append(_make_ready(reading, stop, opening))
-        if role.takes_reports:
-            work.append(_tell_known_values(room, stop, opening))
-            if settings.store_url is not None:
-                work.append(_tell_the_others(room, stop, opening))
-        tasks = [asyncio.create_task(one) for one in work]
+        work = _work(room, stop, opening, publishing, reading)
+        tasks = [asyncio.create_task(one) for one in (_load(loading, opening), *work)]
         await stop.wait()
         _end_at_the_latest(paths.control)
         await asyncio.gather(*tasks)
-        if role.takes_reports and settings.store_url is not None and opening.done() and not opening.exception():
+        if room.is_one_of_several and opening.done() and not opening.exception():
             await asyncio.to_thread(_leave, room)
         for runner in runners:
             await runner.cleanup()
         paths.control.unlink(missing_ok=True)
         _refuse_unusable(opening)
+
+
+def _work(
+    room: StoreRoom,
+    stop: asyncio.Event,
+    opening: asyncio.Task[None],
+    publishing: asyncio.Lock,
+    reading: ReadingRoom,
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What this role does beside loading, each until the stop."""
+    if room.role.publishes:
+        yield _publish(room, publishing, stop, opening)
+    if room.role.answers:
+        yield _make_ready(reading, stop, opening)
+    if room.role.takes_reports:
+        yield _tell_known_values(room, stop, opening)
+    if room.is_one_of_several:
+        yield _tell_the_others(room, stop, opening)
+    if room.role is Role.INGEST:
+        yield _look_ahead(room, stop)
 
 
 def _refuse_unusable(opening: asyncio.Task[None]) -> None:
@@ -233,21 +246,24 @@ async def _tell_known_values(room: StoreRoom, stop: asyncio.Event, opening: asyn
 
 
 async def _tell_the_others(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Tells the store how far this collector is, and the operator which pepper will be missing."""
+    """Tells the store how far this collector is, for whoever publishes from it."""
     await asyncio.wait([opening])
-    told_on = None
     while not stop.is_set():
-        today = dt.datetime.now(dt.UTC).date()
-        if room.role is Role.INGEST and told_on != today and room.pepper.is_due(today):
-            log.warning("pepper_due")
-            told_on = today
         try:
-            await asyncio.to_thread(room.note, today)
+            await asyncio.to_thread(room.note, dt.datetime.now(dt.UTC).date())
         except EngineError:
             pass  # the log has store_unreachable
         except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             log.error("node_not_noted", **facts(error))
         await _pause(stop, _TELL_EVERY_SECONDS)
+
+
+async def _look_ahead(room: StoreRoom, stop: asyncio.Event) -> None:
+    """Tells the operator once a day of a pepper that will be missing."""
+    while not stop.is_set():
+        if room.pepper.is_due(dt.datetime.now(dt.UTC).date()):
+            log.warning("pepper_due")
+        await _pause(stop, _LOOK_AHEAD_EVERY_SECONDS)
 
 
 def _leave(room: StoreRoom) -> None:

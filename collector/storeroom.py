@@ -50,6 +50,11 @@ class StoreRoom:
     released: Released
     pepper: SharedPepper
 
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether others may take reports into the same store: the embedded engine has this collector alone."""
+        return self.role.takes_reports and self.settings.store_url is not None
+
     def get_ready(self, today: dt.date) -> None:
         """Brings the tables up to date, or looks whether they are, as the role may.
 
@@ -72,7 +77,7 @@ class StoreRoom:
             OtherPepperError, PepperError: it is not, or cannot be read.
             EngineError: the engine failed.
         """
-        if self.role.takes_reports and self.settings.store_url is not None:
+        if self.is_one_of_several:
             self.pepper.agree(self.engine, today)
 
     def note(self, today: dt.date, *, has_left: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from collector.store.sharded import CLUSTER, ShardedEngine
 from tests.clickhouse_server import ClickHouseServer, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 _SECRET = "a-secret-between-the-servers-of-tests"  # noqa: S105 - of servers that live as long as a test
@@ -82,20 +81,3 @@ class Cluster:
             *("--store-url", self.url(), "--store-tables", "sharded"),
             *("--store-password-file", os.fspath(self.entry.password_file)),
         ]
-
-
-@contextlib.contextmanager
-def cluster_in(
-    directory: Path, shards: int, make: Callable[[Path, int, str], ClickHouseServer] = _plain
-) -> Iterator[Cluster]:
-    """A running cluster.
-
-    Raises:
-        NotAvailableError: its servers cannot be had on this machine.
-    """
-    cluster = Cluster(directory, shards, make)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.kill()

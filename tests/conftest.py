@@ -15,7 +15,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 
@@ -26,13 +26,14 @@ from collector.store.engine import Engine, open_embedded
 from collector.store.migrate import migrate
 from collector.store.server import Address, ServerEngine
 from tests.clickhouse_server import ClickHouseServer, NotAvailableError
-from tests.cluster import Cluster, cluster_in
+from tests.cluster import Cluster
 from tests.sample_days import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from http.client import HTTPResponse
 
+Startable = TypeVar("Startable", ClickHouseServer, Cluster)
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 ID = "0b7e5c1a-58c2-4f0e-9d6c-3f2a9e1b7c44"
@@ -59,23 +60,28 @@ def validator(configuration: Configuration) -> Validator:
 @pytest.fixture(scope="session")
 def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
     """A running ClickHouse server for all tests of a run; each empties it first."""
-    server = ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))
+    with started(ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def started(servers: Startable) -> Iterator[Startable]:
+    """A ClickHouse server, or a cluster of them, that runs until the end; skips where it cannot be had."""
     try:
-        server.start()
+        servers.start()
     except NotAvailableError as error:
         missing(str(error))
-    yield server
-    server.kill()
+    try:
+        yield servers
+    finally:
+        servers.kill()
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two shards for all tests of a run; each empties them first."""
-    try:
-        with cluster_in(tmp_path_factory.mktemp("cluster"), 2) as found:
-            yield found
-    except NotAvailableError as error:
-        missing(str(error))
+    with started(Cluster(tmp_path_factory.mktemp("cluster"), 2)) as shards:
+        yield shards
 
 
 def missing(what: str) -> NoReturn:

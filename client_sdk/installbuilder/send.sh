@@ -267,26 +267,34 @@ deliver() {
     done
 }
 
-# In the background, of which nothing is left after ten seconds.
-in_the_background() {
-    trap '' HUP
-    deliver <&3 3<&- &
-    delivery=$!
+# After ten seconds the signal $1 goes to the process $2, unless the guard is killed before.
+start_guard() {
     {
         trap 'kill "$pause"; exit' TERM
         sleep 10 3<&- &
         pause=$!
         wait "$pause"
-        kill -9 "$delivery"
+        kill "-$1" "$2"
     } </dev/null 3<&- &
     guard=$!
+}
+
+# In the background, of which nothing is left after ten seconds.
+in_the_background() {
+    trap '' HUP
+    deliver <&3 3<&- &
+    delivery=$!
+    start_guard KILL "$delivery"
     exec 3<&-
     wait "$delivery"
     kill "$guard"
 }
 
 try_out() {
+    trap 'nothing_is_sent "the licence key did not come"' ALRM
+    start_guard ALRM $$
     make_body <&3
+    kill "$guard"
     answer=$(printf '%s' "$body" | post) || nothing_is_sent 'the collector cannot be reached'
     # What comes from the network must not speak to the terminal.
     printf '%s\n' "${answer%"$newline"*}" | LC_ALL=C tr -cd '\n -~'

@@ -14,8 +14,6 @@ from collector.cli.open import open_room
 from collector.cli.options import STORE, with_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from collector.settings import Settings
     from collector.store.engine import Engine
     from collector.store.migrate import Migration
@@ -71,9 +69,11 @@ def plan(settings: Settings) -> None:
         return
     parts = [("databases", list(DATABASES))]
     parts += [(f"{step.version:04} {step.name}", step.statements) for step in steps]
-    for title, statements in [*parts, ("on the first server", on_the_first)]:
-        for number, statement in enumerate(statements):
-            click.echo((f"-- {title}\n" if number == 0 else "") + _shown(settings, statement, replicated))
+    shown = replicated if settings.store_tables == "replicated" else str
+    for title, statements in [*parts, *([("on the first server", on_the_first)] if on_the_first else [])]:
+        click.echo(f"-- {title}")
+        for statement in statements:
+            click.echo(f"{shown(statement)};\n")
 
 
 @command.command("apply")
@@ -100,10 +100,6 @@ def apply(settings: Settings) -> None:
         click.echo(f"applied {step.version:04} {step.name}")
     if not steps:
         click.echo("nothing to do: the database is at this program's version")
-
-
-def _shown(settings: Settings, statement: str, replicated: Callable[[str], str]) -> str:
-    return f"{replicated(statement) if settings.store_tables == 'replicated' else statement};\n"
 
 
 def _missing(engine: Engine) -> list[Migration]:

@@ -16,6 +16,7 @@ from schemas.problems import ConfigurationError
 STORE = ("store_url", "store_tables", "store_password_file", "store_timeout_seconds")
 
 Decorated = Callable[..., None]
+_CONFIG = click.Option(["--config", "config"], type=click.Path(path_type=Path), help="A TOML file of settings.")
 
 
 def all_but(*prefixes: str) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def with_settings(*names: str) -> Callable[[Decorated], Decorated]:
         run.__doc__, run.__name__ = verb.__doc__, verb.__name__
         # Options of the verb's own were collected by click in this attribute; they stand first in its help.
         own_options = getattr(verb, "__click_params__", [])
-        run.__click_params__ = [*reversed(_options(chosen)), *own_options]  # type: ignore[attr-defined]
+        run.__click_params__ = [_CONFIG, *reversed(_options(chosen)), *own_options]  # type: ignore[attr-defined]
         return run
 
     return decorate
@@ -54,7 +55,7 @@ def with_options_of(*names: str) -> Callable[[Decorated], Decorated]:
 
     def decorate(verb: Decorated) -> Decorated:
         own_options = getattr(verb, "__click_params__", [])
-        verb.__click_params__ = [*reversed(_options(names)[: len(names)]), *own_options]  # type: ignore[attr-defined]
+        verb.__click_params__ = [*reversed(_options(names)), *own_options]  # type: ignore[attr-defined]
         return verb
 
     return decorate
@@ -74,9 +75,6 @@ def _options(names: tuple[str, ...]) -> list[click.Option]:
                 help=f"{field.description}{default}",
             )
         )
-    options.append(
-        click.Option(["--config", "config"], type=click.Path(path_type=Path), help="A TOML file of settings.")
-    )
     return options
 
 

@@ -123,7 +123,7 @@ class Loader:
 
     def has_loaded_past(self, day: dt.date) -> bool:
         """Whether no spool holds a row received on `day` or before (the watermark rule)."""
-        return not any(day_of(path) <= day for stage in (OPEN, SEALED) for path in segments(self._spool, stage))
+        return not any(day_of(path) <= day for path in self._waiting())
 
     def loaded_past(self, today: dt.date) -> dt.date:
         """The last day, before `today`, of which nothing waits in any spool."""
@@ -135,7 +135,7 @@ class Loader:
 
     def backlog(self) -> Backlog:
         """Rows that wait, and rows in quarantine."""
-        waiting = sum(_rows_if_there(p) for stage in (OPEN, SEALED) for p in segments(self._spool, stage))
+        waiting = sum(_rows_if_there(path) for path in self._waiting())
         return Backlog(waiting, sum(count_rows(p) for p in self._quarantine.glob(f"*{SUFFIX}") if p.is_file()))
 
     def _waiting(self) -> list[Path]:

@@ -6,8 +6,8 @@ import pytest
 
 from collector.store.migrate import migrate
 from tests.clickhouse.guarded import engine_of, guarded
-from tests.clickhouse_server import ClickHouseServer, NotAvailableError
-from tests.conftest import missing
+from tests.clickhouse_server import ClickHouseServer
+from tests.conftest import started
 from tests.sample_days import DAY
 
 # A cluster that nobody answers for: a refusal must come before the first connection.
@@ -20,13 +20,8 @@ _CLUSTER = (
 @pytest.fixture(scope="session")
 def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
     """A running server with the shipped users."""
-    server = guarded(tmp_path_factory.mktemp("guarded"), more=_CLUSTER)
-    try:
-        server.start()
-    except NotAvailableError as error:
-        missing(str(error))
-    yield server
-    server.kill()
+    with started(guarded(tmp_path_factory.mktemp("guarded"), more=_CLUSTER)) as server:
+        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from collector.store.engine import EngineError
 from collector.store.migrate import migrate
 from tests.clickhouse.guarded import engine_of, guarded, password
 from tests.clickhouse_server import ClickHouseServer, NotAvailableError
-from tests.conftest import missing
+from tests.conftest import missing, started
 from tests.sample_days import DAY, row
 
 _TABLES = (
@@ -35,12 +35,8 @@ def running(directory: Path, *, is_configured: bool) -> Iterator[ClickHouseServe
     server = guarded(directory, more=logs + files)
     if not is_configured:
         (directory / "config.d/telemetry.xml").unlink()
-    try:
-        server.start()
-    except NotAvailableError as error:
-        missing(str(error))
-    yield server
-    server.kill()
+    with started(server):
+        yield server
 
 
 def found_after_reports(server: ClickHouseServer) -> dict[str, set[str]]:

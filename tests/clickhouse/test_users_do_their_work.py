@@ -23,9 +23,9 @@ from collector.store.lease import HeldByAnotherError, Lease
 from collector.store.loader import Loader, loaded_rows
 from collector.store.migrate import applied, demand_current, migrate, migrations
 from tests.clickhouse.guarded import USERS, engine_of, engine_over, guarded_shard
-from tests.clickhouse_server import ClickHouseServer, NotAvailableError
-from tests.cluster import Cluster, cluster_in
-from tests.conftest import missing
+from tests.clickhouse_server import ClickHouseServer
+from tests.cluster import Cluster
+from tests.conftest import started
 from tests.publishers import publisher_on
 from tests.sample_days import DAY, ONE, row, run_row
 
@@ -48,11 +48,8 @@ def engines(store: ClickHouseServer) -> Iterator[dict[str, Engine]]:
 @pytest.fixture
 def guarded_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Two shards with the shipped users on each, without tables."""
-    try:
-        with cluster_in(tmp_path / "cluster", 2, guarded_shard) as found:
-            yield found
-    except NotAvailableError as error:
-        missing(str(error))
+    with started(Cluster(tmp_path / "cluster", 2, guarded_shard)) as found:
+        yield found
 
 
 def loader_of(engine: Engine, directory: Path, days: list[dt.date], boots: int, runs: int = 0) -> Loader:

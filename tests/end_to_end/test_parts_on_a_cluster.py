@@ -26,15 +26,12 @@ from collector.layout import layout
 from collector.local_commands import last_due
 from collector.settings import Settings
 from collector.simulate.run import Plan, send
-from collector.store.engine import Engine, open_embedded
+from collector.store.engine import open_embedded
 from collector.store.loader import Loader
 from collector.store.migrate import migrate
-from collector.store.server import Address, ServerEngine
-from collector.store.sharded import ShardedEngine
-from tests.clickhouse.guarded import guarded, password, password_file
-from tests.clickhouse_server import ClickHouseServer, NotAvailableError
-from tests.cluster import Cluster, cluster_in
-from tests.conftest import Server, collector, missing, running
+from tests.clickhouse.guarded import engine_over, guarded_shard, password, password_file
+from tests.cluster import Cluster
+from tests.conftest import Server, collector, running, started
 from tests.end_to_end.test_life import client
 from tests.machine_choice import skip_where_the_machine_says_off
 from tests.publishers import publisher_on
@@ -60,19 +57,9 @@ class Site:
         url = self.cluster.url(user)
         return ["--store-url", url, "--store-tables", "sharded", "--store-password-file", os.fspath(secret)]
 
-    def engine(self, user: str) -> Engine:
-        servers = self.cluster.servers
-        secret = password_file(self.cluster.entry, user)
-        urls = [f"clickhouse://{user}@127.0.0.1:{server.port}" for server in servers]
-        return ShardedEngine([ServerEngine(Address(url, secret, 20), "tests") for url in urls])
-
     def everywhere(self, query: str) -> list[int]:
         """A number from each shard, asked by the tests' own user."""
         return [int(server.ask(query)[0][0]) for server in self.cluster.servers]
-
-
-def server_of_the_users(directory: Path, tcp_port: int, more: str) -> ClickHouseServer:
-    return guarded(directory, tcp_port=tcp_port, more=more)
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("site")
     last = last_due(dt.datetime.now(dt.UTC), 30)
     with ExitStack() as stack:
-        try:
-            cluster = stack.enter_context(cluster_in(directory / "cluster", SHARDS, server_of_the_users))
-        except NotAvailableError as error:
-            missing(str(error))
+        cluster = stack.enter_context(started(Cluster(directory / "cluster", SHARDS, guarded_shard)))
         site = Site(cluster, directory, last, [])
         collector("migrate", "apply", "--data", str(directory / "owner"), *site.options("owner"))
         first, second = directory / "node-1", directory / "node-2"
@@ -126,7 +110,7 @@ def test_cells_are_those_of_an_embedded_engine(site: Site, configuration: Config
     per_shard = site.everywhere("SELECT count() FROM private.reports")
     assert min(per_shard) > rows / SHARDS / 2, per_shard
     before = site.last - dt.timedelta(days=1)
-    for engine in (embedded, site.engine("publisher")):
+    for engine in (embedded, engine_over(site.cluster, "publisher")):
         publisher = publisher_on(engine, configuration, new_secret=counting_secrets())
         released = publisher.publish(before + dt.timedelta(days=1), before)
         assert {period.grain for period in released} >= {"day", "week", "month"}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clickhouse_server import ClickHouseServer, NotAvailableError
-from tests.conftest import Server, missing, running
+from tests.clickhouse_server import ClickHouseServer
+from tests.conftest import Server, running, started
 from tests.outage.fault_proxy import Fault, FaultProxy
 from tests.outage.fleet import Fleet, check_nothing_lost
 
@@ -54,13 +54,8 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None
 def store(tmp_path_factory: pytest.TempPathFactory, small_disk: Path | None) -> Iterator[ClickHouseServer]:
     """A server that the tests of a module may do anything to."""
     directory = tmp_path_factory.mktemp("store")
-    server = ClickHouseServer(directory, small_disk / "data" if small_disk else None)
-    try:
-        server.start()
-    except NotAvailableError as error:
-        missing(str(error))
-    yield server
-    server.kill()
+    with started(ClickHouseServer(directory, small_disk / "data" if small_disk else None)) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

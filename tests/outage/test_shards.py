@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.clickhouse_server import NotAvailableError
-from tests.cluster import Cluster, cluster_in
-from tests.conftest import Server, missing, running
+from tests.cluster import Cluster
+from tests.conftest import Server, running, started
 from tests.outage.conftest import OPTIONS
 from tests.outage.fleet import Fleet, check_nothing_lost, events, wait_for_event
 
@@ -42,13 +41,10 @@ class Shards:
 @pytest.fixture(scope="module")
 def running_shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shards]:
     directory = tmp_path_factory.mktemp("shards")
-    try:
-        with cluster_in(directory / "cluster", 2) as cluster:
-            options = [*cluster.options(), *OPTIONS, "--behind-after-seconds", "1"]
-            with running(directory / "data", *options) as server:
-                yield Shards(cluster, server, Fleet(server))
-    except NotAvailableError as error:
-        missing(str(error))
+    with started(Cluster(directory / "cluster", 2)) as cluster:
+        options = [*cluster.options(), *OPTIONS, "--behind-after-seconds", "1"]
+        with running(directory / "data", *options) as server:
+            yield Shards(cluster, server, Fleet(server))
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 
 from collector.store.engine import Engine, open_embedded
-from tests.cluster import Cluster, cluster_in
-from tests.conftest import BIN, collector
+from tests.cluster import Cluster
+from tests.conftest import BIN, collector, started
 
 REPORTS = os.environ.get("MOVE_REPORTS", "2000000")
 DAYS = os.environ.get("MOVE_DAYS", "364")
@@ -64,7 +64,7 @@ def main() -> None:
         published, held = cells(embedded), rows(embedded)
         embedded.close()
         total = sum(held.values())
-        with cluster_in(Path(scratch) / "cluster", 2) as cluster:
+        with started(Cluster(Path(scratch) / "cluster", 2)) as cluster:
             secret = str(cluster.entry.password_file)
             options = ["--store-tables", "sharded", "--store-password-file", secret]
             command = [str(BIN / "collector"), "move", "--from", str(data), "--to", cluster.url(), *options]

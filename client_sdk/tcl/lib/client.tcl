@@ -208,9 +208,10 @@ proc ::telemetry::client::Completed {client given deadline} {
     return [complete $client $given [expr {min($metadata_ms, [::telemetry::waiting::remaining $deadline])}]]
 }
 
-# The result as the caller is told it. Where the decision was on, `status` tells it too.
+# The result as the caller is told it. Where the decision was on, `status` tells it too; a sealed image stays as it is.
 proc ::telemetry::client::conclude {client result {is_dry_run 0}} {
-    if {!$is_dry_run && [::telemetry::value::member $result is_on 1]} {
+    set is_sealed [expr {[dict get $result outcome] eq "sealed"}]
+    if {!$is_dry_run && !$is_sealed && [::telemetry::value::member $result is_on 1]} {
         ::telemetry::last_send::remember [dict get $client state] [dict get $client now] $result
     }
     return [dict remove $result is_on]

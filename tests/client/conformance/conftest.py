@@ -8,6 +8,7 @@ import pytest
 
 from tests.client.conformance.clients import RUNNING, Place, wants_all
 from tests.client.conformance.listener import Listener
+from tests.client.conformance.sending import agree
 from tests.machine_choice import skip_where_the_machine_says_off
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     base = tmp_path / "of"
     base.mkdir()
     return Place(base, wants_all() or getattr(request.module, "STARTS_FRESH", False))
+
+
+@pytest.fixture
+def agreed(place: Place) -> Place:
+    """A place whose user has said yes."""
+    agree(place)
+    return place
 
 
 @pytest.fixture

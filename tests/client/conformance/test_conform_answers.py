@@ -15,7 +15,7 @@ import pytest
 from tests.client.conformance.answers import Answer, read_answers
 from tests.client.conformance.clients import Client, Place, alone, each
 from tests.client.conformance.listener import VALID, Listener
-from tests.client.conformance.sending import NGINX, agree
+from tests.client.conformance.sending import NGINX
 
 ANSWERS = read_answers()
 FACTS = (*NGINX, "--os-version", "debian-12", "--language", "pt-BR")
@@ -27,13 +27,6 @@ _BODY = re.compile(
     r'"os_version":"debian-12","language":"pt-BR"\}'
 )
 _CLOCK_SECONDS = 30
-
-
-@pytest.fixture
-def agreed(place: Place) -> Place:
-    """Where somebody said yes."""
-    agree(place)
-    return place
 
 
 @pytest.mark.parametrize(("client", "answer"), each("answers", ANSWERS))

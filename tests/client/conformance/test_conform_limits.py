@@ -21,12 +21,6 @@ every_client = pytest.mark.parametrize("client", alone("limits"))
 thorough_clients = pytest.mark.parametrize("client", alone("limits", thorough=True))
 
 
-@pytest.fixture
-def agreed(place: Place) -> Place:
-    agree(place)
-    return place
-
-
 def _today() -> str:
     return str(dt.datetime.now(dt.UTC).date())
 

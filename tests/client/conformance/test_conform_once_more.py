@@ -17,19 +17,13 @@ import pytest
 from tests.client.conformance.answers import Answer
 from tests.client.conformance.clients import Client, Place, alone
 from tests.client.conformance.listener import ACCEPTED, Listener
-from tests.client.conformance.sending import NGINX, agree, boot, let_wait
+from tests.client.conformance.sending import NGINX, boot, let_wait
 from tests.conftest import missing
 
 STARTS_FRESH = True
 NOBODY = 65534
 every_client = pytest.mark.parametrize("client", alone("once_more"))
 thorough_clients = pytest.mark.parametrize("client", alone("once_more", thorough=True))
-
-
-@pytest.fixture
-def agreed(place: Place) -> Place:
-    agree(place)
-    return place
 
 
 @contextlib.contextmanager
@@ -96,7 +90,19 @@ def test_said_while_an_earlier_report_is_on_its_way(client: Client, agreed: Plac
     assert agreed.waiting() == []
 
 
-@thorough_clients
+@every_client
+def test_sealed_image_stays_as_it_is(client: Client, place: Place, listener: Listener) -> None:
+    """Also where something still tries to send, and is allowed to by the image's default."""
+    boot(place)
+    place.put(place.in_root("/etc/telemetry-client/image"), "default = on\n")
+    assert place.run(client, "seal").code == 0
+    before = sorted(path.name for path in place.state.iterdir())
+    assert place.tell(client, "send", *NGINX, "--url", listener.url)["outcome"] == "sealed"
+    assert sorted(path.name for path in place.state.iterdir()) == before
+    assert listener.connections == 0
+
+
+@every_client
 def test_one_sender_at_a_time_and_none_waits_long(client: Client, agreed: Place, listener: Listener) -> None:
     with held(agreed.state / "lock"):
         started = time.monotonic()

@@ -173,6 +173,35 @@ def test_a_dry_run_asks_no_other_machine_without_tls(url: str, machine: Machine)
     assert (ended.code, ended.output.startswith(b"nothing is sent: the address is not ")) == (0, True)
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash --posix"])
+def test_a_dry_run_does_not_wait_for_a_key_for_ever(shell: str, machine: Machine, tmp_path: Path) -> None:
+    name, *rest = shell.split()
+    if shutil.which(name) is None:
+        missing(f"{name} is missing")
+    # The ten seconds are one here; busybox has a sleep of its own, and is tried by hand.
+    quick = tmp_path / "quick"
+    quick.mkdir()
+    (quick / "sleep").write_text(f"#!/bin/sh\nexec {shutil.which('sleep')} 1\n")
+    (quick / "sleep").chmod(0o755)
+    environment = {f"TELEMETRY_INSTALLER_{key}": value for key, value in yes("https://127.0.0.1:9").items()}
+    environment |= machine.environment | {"PATH": f"{quick}:{os.environ['PATH']}"}
+    send = [str(shutil.which(name)), *rest, str(machine.installed / "telemetry/send.sh"), *machine.arguments]
+    reading, writing = os.pipe()
+    try:
+        done = subprocess.run(
+            [*send, "--dry-run", "--license-key-stdin"],
+            stdin=reading,
+            capture_output=True,
+            env=environment,
+            timeout=8,
+            check=False,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert (done.returncode, done.stdout) == (0, b"nothing is sent: the licence key did not come\n")
+
+
 def test_a_no_follows_no_link(machine: Machine, tmp_path: Path) -> None:
     place, elsewhere = machine.consent.parent, tmp_path / "elsewhere"
     place.mkdir(parents=True), elsewhere.mkdir()
