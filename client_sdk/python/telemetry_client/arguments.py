@@ -44,6 +44,10 @@ Any "off" wins. See what decides with `telemetry-client status`.
 """
 
 
+# What `add_subparsers` returns; argparse has no public name for it.
+_Commands = Any
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors do not repeat what was given: it may be a licence key in the wrong place."""
 
@@ -79,6 +83,13 @@ def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_reporting(commands)
+    _add_choosing(commands)
+    return parser, dict(commands.choices)
+
+
+def _add_reporting(commands: _Commands) -> None:
+    """The commands that show what is sent, send it, and tell how things stand."""
     places, facts, forms = _place_options(), _fact_options(), _format_options()
     show = commands.add_parser(
         "show",
@@ -128,6 +139,11 @@ def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
         description="Prints the last ten bodies that were handed to a connection, oldest first, each with the time, "
         "the collector and its answer (0: none came). A licence key is asterisks in it.",
     )
+
+
+def _add_choosing(commands: _Commands) -> None:
+    """The commands that change whether anything is sent."""
+    places = _place_options()
     commands.add_parser(
         "on",
         parents=[places],
@@ -149,7 +165,6 @@ def _build() -> Tuple[_Parser, Dict[str, _Parser]]:
         description="The last step of an image's build: deletes what was remembered and a stored on, keeps a stored "
         "off, and holds reports back until the image boots.",
     )
-    return parser, dict(commands.choices)
 
 
 def _what_is_wrong(command: str, unknown: List[str], commands: Dict[str, _Parser]) -> str:
