@@ -17,7 +17,7 @@ from collector.layout import hold
 from collector.store.engine import open_embedded
 from collector.store.lease import Lease
 from collector.store.migrate import migrate
-from collector.store.move import Move
+from collector.store.move import EngineSource, Move
 from collector.store.server import installation_name, is_server_installation
 from collector.storeroom import server_engine
 from schemas.problems import ConfigurationError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from collector.layout import Layout
     from collector.settings import Settings
+    from collector.store.engine import EmbeddedEngine, Engine
 
 
 class Moved(NamedTuple):
@@ -76,19 +77,21 @@ class Moving:
                 closing(open_embedded(self.paths.engine)) as source,
                 closing(server_engine(self.settings, name)) as target,
             ):
-                rows, now = self._move(Move(source, target, self.paths.data), begin)
+                rows, now = self._move(source, target, begin)
             return Moved(rows, now, self._put_aside())
         finally:
             os.close(lock)
 
-    @staticmethod
-    def _move(move: Move, begin: Callable[[int], Callable[[int], None]]) -> tuple[int, int]:
+    def _move(
+        self, source: EmbeddedEngine, target: Engine, begin: Callable[[int], Callable[[int], None]]
+    ) -> tuple[int, int]:
         today = dt.datetime.now(dt.UTC).date()
-        migrate(move.source, today)
-        migrate(move.target, today)
-        lease = Lease(move.target, move.target.name)
+        migrate(source, today)
+        migrate(target, today)
+        lease = Lease(target, target.name)
         lease.hold()
-        rows = sum(content.rows for content in move.contents().values())
+        move = Move(EngineSource(source), target, self.paths.data)
+        rows = sum(content.rows for content in move.source.contents().values())
         now = move.run(begin(rows))
         lease.give_up()
         return rows, now

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
-from collector import child, local_commands
+from collector import backups, child, local_commands
 from collector.configuration import accepted
 from collector.ingest.values import FIELDS as BUDGETED
 from collector.ingest.values import write_known
@@ -306,7 +306,12 @@ def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
             waiting = await asyncio.to_thread(room.publisher.due, through)
         return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})
 
-    return [web.get("/status", get_status), web.post("/publish", post_publish), *local_commands.routes(room)]
+    return [
+        web.get("/status", get_status),
+        web.post("/publish", post_publish),
+        *local_commands.routes(room),
+        *backups.routes(room, publishing),
+    ]
 
 
 def _control_socket(path: str) -> socket.socket:

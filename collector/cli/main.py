@@ -17,6 +17,8 @@ VERBS = {
     "reports": "Show published counts alone, from a ClickHouse server.",
     "migrate": "Bring the database to this program's version.",
     "move": "Take an embedded installation to a ClickHouse server.",
+    "backup": "Copy all counts, and the reports that are still needed, to a directory.",
+    "restore": "Put a backup back, into a store that holds nothing.",
     "nodes": "The collectors that take reports into one ClickHouse server.",
     "pepper": "The secrets under which licence keys become pseudonyms.",
     "status": "What was accepted, where it is, and what happens next.",

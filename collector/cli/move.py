@@ -38,10 +38,11 @@ def command(source: Path, target: str, **store: Any) -> None:  # noqa: ANN401 - 
       collector serve --data DIR --store-url clickhouse://owner@db:8123 --store-password-file FILE
     """
     from collector.moving import Moving
+    from collector.store.content import InterruptedClosingError
     from collector.store.engine import EngineError
     from collector.store.lease import HeldByAnotherError
     from collector.store.migrate import NewerDatabaseError, OtherClusterError
-    from collector.store.move import InterruptedClosingError, NotEmptyError, NotEqualError
+    from collector.store.move import NotEmptyError, NotEqualError
 
     logs.configure("text", "command", quiet=True)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from collector.roles import Role
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from collector.settings import Settings
     from collector.storeroom import StoreRoom
@@ -48,6 +49,32 @@ def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str
     status, answer = asyncio.run(_request(os.fspath(control), method, path, parameters))
     if status >= 400:  # noqa: PLR2004 - HTTP's own boundary
         fail(answer.get("error", "the running collector could not answer; its log says why"))
+    return answer
+
+
+def ask_along(
+    settings: Settings, path: str, parameters: Mapping[str, str], begin: Callable[[int], Callable[[int], None]]
+) -> dict[str, Any]:
+    """Asks the running `serve` for something that takes long and answers with lines as it goes on.
+
+    Args:
+        settings: say which.
+        path: of a route that is posted to.
+        parameters: of the question.
+        begin: told of `rows`; returns what is told of `done`.
+
+    Returns:
+        The last line; an error ends the program with its text.
+
+    Raises:
+        NoServerError: none runs.
+    """
+    control = Layout(settings.data.absolute()).control
+    if not control.exists():
+        raise NoServerError
+    answer = asyncio.run(_along(os.fspath(control), path, parameters, begin))
+    if "error" in answer:
+        fail(answer["error"])
     return answer
 
 
@@ -102,6 +129,32 @@ def open_room(
         fail(str(error))
     except EngineError as error:
         fail(f"{error}; nothing is lost by trying again, and `collector doctor` says what waits")
+
+
+async def _along(
+    control: str, path: str, parameters: Mapping[str, str], begin: Callable[[int], Callable[[int], None]]
+) -> dict[str, Any]:
+    import aiohttp
+
+    limit = aiohttp.ClientTimeout(total=None)
+    line: dict[str, Any] = {}
+    advance: Callable[[int], None] = lambda _: None  # noqa: E731 - until it has begun
+    try:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(control), timeout=limit) as session,
+            session.post(f"http://collector{path}", params=parameters) as response,
+        ):
+            async for content in response.content:
+                line = json.loads(content)
+                if "done" in line:
+                    advance(line["done"])
+                elif line.keys() == {"rows"}:
+                    advance = begin(line["rows"])
+    except aiohttp.ClientConnectorError as error:
+        raise NoServerError from error
+    except (aiohttp.ClientError, ValueError):
+        fail("the running collector stopped answering; its log says why")
+    return line
 
 
 async def _request(

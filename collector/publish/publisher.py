@@ -13,7 +13,7 @@ import structlog
 from collector.publish import closing
 from collector.publish.expiry import expire, forget_so_far
 from collector.publish.periods import ONE_DAY, SO_FAR_HOURS, Period, days, ending_on
-from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release
+from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release, withhold
 from collector.store.lease import HeldByAnotherError
 
 if TYPE_CHECKING:
@@ -109,6 +109,36 @@ class Publisher:
             expire(self.engine, today, last, self.keep_after_release_days)
             forget_so_far(self.engine, last)
         return released
+
+    def withhold(self, now: dt.datetime, through: dt.date) -> list[Period]:
+        """Closes every due day up to `through` and publishes nothing of it, nor of the open day until now.
+
+        For a store that is back from a backup: what was published since then is lost, and publishing it again, with
+        other noise, would tell more than once. The days' reports still count in weeks and months that end later.
+
+        Returns:
+            The periods without cells, in order.
+
+        Raises:
+            As `publish`.
+        """
+        today = now.date()
+        if through >= today:
+            raise NotOverError(through, today)
+        self.lease.hold()
+        self._finish_earlier_tries()
+        withheld: list[Period] = []
+        for day in self.due(through):
+            closing.close_day(self.engine, day, partial(self._still, day))
+            for period in (*ending_on(day), Period("day", day)):
+                withhold(self.engine, self.rules, period, today=today)
+                withheld.append(period)
+            closing.forget_claim(self.engine, day)
+        for hour in SO_FAR_HOURS:
+            if hour <= now.hour and last_closed(self.engine):
+                withheld.append(Period("so_far", today, hour))
+                withhold(self.engine, self.rules, withheld[-1], today=today)
+        return withheld
 
     def due_so_far(self, now: dt.datetime) -> Period | None:
         """The release of the open day that falls due at `now` (UTC), if it is neither out nor too late for it.

@@ -100,6 +100,13 @@ def release(
     RELEASES.labels(period.grain).inc()
 
 
+def withhold(engine: Engine, rules: Rules, period: Period, *, today: dt.date) -> None:
+    """Writes down that `period` is over and gets no cells; does nothing where it is released."""
+    if not is_released(engine, period):
+        _note_menu(engine, rules)
+        _note(engine, period, today, _by(rules, complete=False))
+
+
 def is_released(engine: Engine, period: Period) -> bool:
     """Whether all of `period` is out."""
     return _is_in("public.releases", engine, period)
@@ -139,7 +146,7 @@ def _draw(
     tables = rules.menu.of(period.grain)
     cells = [cell for table in tables for cell in _cells(engine, rules, table, period, secret, rows)]
     drawing = f"private.drawing_{secrets.token_hex(8)}"
-    engine.insert("public.menus", ("fingerprint", "menu"), [(rules.menu.fingerprint, rules.menu.model_dump_json())])
+    _note_menu(engine, rules)
     engine.command(f"CREATE TABLE {drawing} AS public.cells COMMENT '{json.dumps(_by(rules, complete))}'")
     engine.insert(drawing, _CELL, cells)
     still()
@@ -173,6 +180,10 @@ def _drawn_by(engine: Engine, period: Period) -> dict[str, Any] | None:
     )
     made: dict[str, Any] | None = json.loads(found[0][0]) if found and found[0][0] else None
     return made
+
+
+def _note_menu(engine: Engine, rules: Rules) -> None:
+    engine.insert("public.menus", ("fingerprint", "menu"), [(rules.menu.fingerprint, rules.menu.model_dump_json())])
 
 
 def _note(engine: Engine, period: Period, today: dt.date, by: dict[str, Any]) -> None:

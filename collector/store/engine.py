@@ -107,6 +107,17 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def unload(self, query: str, file: Path) -> int:
+        """Writes the rows of a query as NDJSON into a file that is not there yet, for its owner alone.
+
+        Returns:
+            How many rows those are.
+
+        Raises:
+            EngineError, OSError: it failed; the file may be there.
+        """
+
+    @abstractmethod
     def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
         """Rows that are at hand, in a format of the engine's; no table is read.
 
@@ -159,14 +170,7 @@ class EmbeddedEngine(Engine):
                 self._client.command(f"INSERT INTO {table} FROM INFILE '{path}' FORMAT JSONEachRow")
 
     def unload(self, query: str, file: Path) -> int:
-        """Writes the rows of a query as NDJSON into a file that is not there yet, for its owner alone.
-
-        Returns:
-            How many rows those are.
-
-        Raises:
-            EngineError, OSError: it failed; the file may be there.
-        """
+        """See Engine."""
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         path = os.fspath(file).replace("\\", "\\\\").replace("'", "\\'")
         with _codes_only():

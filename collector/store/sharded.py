@@ -68,6 +68,10 @@ class ShardedEngine(Engine):
         """See Engine."""
         self._entry.load(table, files, rows)
 
+    def unload(self, query: str, file: Path) -> int:
+        """See Engine."""
+        return self._entry.unload(query, file)
+
     def packed(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], form: str) -> bytes:
         """See Engine."""
         return self._entry.packed(columns, rows, form)

@@ -74,8 +74,9 @@ GRANT SELECT, INSERT, CREATE TABLE, DROP TABLE ON private.counting_* TO publishe
 GRANT SELECT, INSERT, CREATE TABLE, DROP TABLE ON private.drawing_* TO publisher;
 GRANT SELECT, INSERT, CREATE TABLE, DROP TABLE ON private.drawn_* TO publisher;
 GRANT SELECT, INSERT, CREATE TABLE, DROP TABLE ON private.publishing_* TO publisher;
+GRANT SELECT, INSERT, ALTER DELETE, CREATE TABLE, DROP TABLE ON private.backing_* TO publisher;
 GRANT SELECT, INSERT, ALTER DELETE ON public.cells TO publisher;
-GRANT INSERT ON public.menus TO publisher;
+GRANT SELECT, INSERT ON public.menus TO publisher;
 GRANT SELECT, INSERT ON public.releases TO publisher;
 GRANT TABLE ENGINE ON MergeTree TO publisher;
 GRANT TABLE ENGINE ON ReplacingMergeTree TO publisher;

@@ -26,7 +26,7 @@ WORK = {
     "SELECT count() FROM private.migrations": {"owner", "publisher", "ingest"},
     "SELECT count() FROM public.cells": {"owner", "publisher", "ingest", "reports"},
     "SELECT count() FROM public.releases": {"owner", "publisher", "ingest", "reports"},
-    "SELECT count() FROM public.menus": {"owner", "ingest", "reports"},
+    "SELECT count() FROM public.menus": {"owner", "ingest", "publisher", "reports"},
     "SELECT query FROM system.processes": {"owner", "publisher", "ingest"},
     "SELECT address FROM system.processes": set(),
     "SELECT count() FROM system.clusters": {"owner"},
@@ -69,6 +69,11 @@ WORK = {
     "ALTER TABLE private.closing_a MOVE PARTITION '2026-09-14' TO TABLE private.reports": {"owner", "publisher"},
     "ALTER TABLE private.counted REPLACE PARTITION '2026-09-14' FROM private.counting_a": {"owner", "publisher"},
     "ALTER TABLE private.counted DROP PARTITION '2026-09-14'": {"owner", "publisher"},
+    # Backing up.
+    "CREATE TABLE private.backing_{n} AS private.reports": {"owner", "publisher"},
+    "ALTER TABLE private.backing_a ATTACH PARTITION '2026-09-14' FROM private.reports": {"owner", "publisher"},
+    "ALTER TABLE private.reports ATTACH PARTITION '2026-09-14' FROM private.backing_a": {"owner", "publisher"},
+    "DROP TABLE private.backing_a": {"owner", "publisher"},
     "ALTER TABLE public.cells DROP PARTITION '1999'": {"owner", "publisher"},
     "ALTER TABLE public.releases DROP PARTITION tuple()": {"owner"},
     "ALTER TABLE private.loads DROP PARTITION 202609": {"owner"},
@@ -104,6 +109,7 @@ _THERE = (
     "INSERT INTO private.reports (received_on) VALUES ('2026-09-14')",
     "CREATE TABLE private.drawing_a AS public.cells",
     "CREATE TABLE private.drawing_b AS public.cells",
+    "CREATE TABLE private.backing_a AS private.reports",
 )
 
 

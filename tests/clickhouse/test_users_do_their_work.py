@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from collector.configuration import Configuration
+from collector.layout import Layout
 from collector.publish.periods import Period
 from collector.publish.publisher import last_closed
 from collector.publish.released import Released
@@ -18,6 +19,9 @@ from collector.reports.question import read_question
 from collector.reports.usage import usage
 from collector.status import status
 from collector.store import nodes
+from collector.store.backing_up import Backing
+from collector.store.backup import open_backup
+from collector.store.content import contents
 from collector.store.engine import Engine, EngineError
 from collector.store.lease import HeldByAnotherError, Lease
 from collector.store.loader import Loader, loaded_rows
@@ -64,6 +68,16 @@ def loader_of(engine: Engine, directory: Path, days: list[dt.date], boots: int, 
     return Loader(engine, directory / "spool", directory / "quarantine")
 
 
+def back_up(publisher: Engine, directory: Path) -> int:
+    """Takes a backup as the publisher does; the number of its rows."""
+    paths = Layout(directory / "publisher")
+    paths.data.mkdir()
+    now = dt.datetime.combine(LAST + 2 * ONE, dt.time(3), dt.UTC)
+    return open_backup(
+        Backing(publisher, paths, lambda: None).take(directory / "backups", now, lambda _: lambda _: None)
+    ).manifest.rows
+
+
 def left_from_long_ago(owner: Engine) -> None:
     """What a publisher drops: counted reports of a month that is out, and cells of a day so far that is closed."""
     owner.command(f"INSERT INTO private.counted (counted_on) VALUES ('{LONG_AGO}')")
@@ -98,6 +112,9 @@ def test_a_month_from_the_spool_to_a_reader(
         now = dt.datetime.combine(LAST + ONE, dt.time(13), dt.UTC)
         state = status(engine, loader, now, 30, dropped=0, simulated=False)
         assert (state["store"], state["loaded"], state["last_closed"]) == ("ok", len(days) * 450, LAST.isoformat())
+
+    held = sum(content.rows for content in contents(engines["owner"]).values())
+    assert back_up(publisher, tmp_path) == held
 
     assert last_closed(reports) == LAST
     question = read_question({"product": "installbuilder", "grain": "month"})
@@ -172,6 +189,7 @@ def test_each_does_its_work_on_a_cluster(
     released = publishing.publish(LAST + ONE, LAST)
     assert {period.grain for period in released} == {"day", "month"}
     publishing.publish_so_far(Period("so_far", LAST + ONE, 12))
+    assert back_up(publisher, tmp_path) == sum(content.rows for content in contents(owner).values())
     assert {grain for (grain,) in reports.rows("SELECT DISTINCT grain FROM public.cells")} >= {
         "day",
         "month",

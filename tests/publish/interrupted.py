@@ -41,6 +41,10 @@ class InterruptedEngine:
         self._before(f"INSERT INTO {table}")
         self._engine.load(table, files, rows)
 
+    def unload(self, query: str, file: Path) -> int:
+        self._before(query)
+        return self._engine.unload(query, file)
+
     def insert(self, table: str, columns: Sequence[str], rows: Sequence) -> None:
         self._before(f"INSERT INTO {table}")
         self._engine.insert(table, columns, rows)

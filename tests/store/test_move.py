@@ -5,22 +5,20 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from collector.configuration import Configuration
+from collector.store.content import InterruptedClosingError
 from collector.store.engine import EmbeddedEngine, Engine, open_embedded
 from collector.store.migrate import migrate
-from collector.store.move import InterruptedClosingError, Move, NotEmptyError
+from collector.store.move import EngineSource, Move, NotEmptyError
 from tests.engine_kinds import MOVING_KINDS
 from tests.publish.interrupted import InterruptedEngine, KilledError, dying
-from tests.publishers import publisher_on
-from tests.sample_days import DAY, ONE, receive, row, run_row
-
-LICENCE = uuid.UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
+from tests.sample_days import DAY, ONE, receive, row
+from tests.store.installations import everything, fill
 
 
 @pytest.fixture(params=MOVING_KINDS)
@@ -31,27 +29,10 @@ def engine_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def source(tmp_path: Path, configuration: Configuration) -> Iterator[EmbeddedEngine]:
-    """An installation in the middle of its work: days closed and released, one open, with a report sent twice."""
     engine = open_embedded(tmp_path / "from")
-    migrate(engine, DAY)
-    twice = row(DAY + 2 * ONE)
-    for n in range(3):
-        receive(engine, [row(DAY + n * ONE, os_version=f"debian-{n}") for _ in range(300)])
-    receive(engine, [run_row(DAY, licence=LICENCE, language='quote"s and \\ more é'), twice])
-    receive(engine, [twice])
-    publisher_on(engine, configuration).publish(DAY + 2 * ONE, DAY + ONE)
-    engine.insert("private.loads", ["segment", "received_on", "rows"], [["a", DAY, 3], ["b", DAY, 4]])
+    fill(engine, configuration)
     yield engine
     engine.close()
-
-
-def everything(engine: Engine) -> dict[str, list[tuple]]:
-    tables = {
-        "private.reports": engine.over_all("private.reports") + " FINAL",
-        "private.counted": engine.over_all("private.counted"),
-        **{name: f"{name} FINAL" for name in ("private.loads", "public.menus", "public.cells", "public.releases")},
-    }
-    return {name: engine.rows(f"SELECT * FROM {table} ORDER BY ALL") for name, table in tables.items()}
 
 
 def left_over(engine: Engine, directory: Path) -> list:
@@ -62,10 +43,10 @@ def left_over(engine: Engine, directory: Path) -> list:
 def test_everything_is_there_and_another_run_moves_nothing(
     source: EmbeddedEngine, engine: Engine, tmp_path: Path
 ) -> None:
-    move = Move(source, engine, tmp_path)
+    move = Move(EngineSource(source), engine, tmp_path)
     told: list[int] = []
     moved = move.run(told.append)
-    assert moved == sum(told) == sum(content.rows for content in move.contents().values())
+    assert moved == sum(told) == sum(content.rows for content in move.source.contents().values())
     assert everything(engine) == everything(source)
     assert move.run(lambda _: None) == 0
     assert left_over(engine, tmp_path) == []
@@ -83,7 +64,7 @@ def test_killed_at_any_statement_it_goes_on(
     while True:
         statements += step
         with contextlib.suppress(KilledError):
-            Move(source, dying(target, statements), tmp_path).run(lambda _: None)
+            Move(EngineSource(source), dying(target, statements), tmp_path).run(lambda _: None)
             break
         kills += 1
     assert kills >= 2
@@ -96,21 +77,21 @@ def test_what_the_server_holds_of_others_is_not_touched(source: EmbeddedEngine, 
     receive(engine, [row(dt.date(2026, 1, 1))])
     before = everything(engine)
     with pytest.raises(NotEmptyError, match=r"private\.reports"):
-        Move(source, engine, tmp_path).run(lambda _: None)
+        Move(EngineSource(source), engine, tmp_path).run(lambda _: None)
     assert everything(engine) == before
 
 
 def test_rows_on_the_server_that_differ_are_made_equal(source: EmbeddedEngine, engine: Engine, tmp_path: Path) -> None:
     """A copy that was cut in the middle is one that differs."""
     receive(engine, [row(DAY + 2 * ONE)])
-    Move(source, engine, tmp_path).run(lambda _: None)
+    Move(EngineSource(source), engine, tmp_path).run(lambda _: None)
     assert everything(engine) == everything(source)
 
 
 def test_day_in_the_middle_of_its_closing_is_not_moved(source: EmbeddedEngine, engine: Engine, tmp_path: Path) -> None:
     source.command("CREATE TABLE private.closing_2026_09_16 AS private.reports")
     with pytest.raises(InterruptedClosingError, match="collector publish"):
-        Move(source, engine, tmp_path).run(lambda _: None)
+        Move(EngineSource(source), engine, tmp_path).run(lambda _: None)
 
 
 def test_rows_past_their_time_hold_nothing_up(source: EmbeddedEngine, engine: Engine, tmp_path: Path) -> None:
@@ -120,7 +101,7 @@ def test_rows_past_their_time_hold_nothing_up(source: EmbeddedEngine, engine: En
     source.command(
         "ALTER TABLE private.loads MODIFY TTL received_on + INTERVAL 400 DAY SETTINGS materialize_ttl_after_modify = 0"
     )
-    Move(source, engine, tmp_path).run(lambda _: None)
+    Move(EngineSource(source), engine, tmp_path).run(lambda _: None)
     assert everything(engine) == everything(source)
 
 
@@ -131,5 +112,5 @@ def test_file_in_between_is_for_its_owner_alone(source: EmbeddedEngine, engine: 
         modes.extend(path.stat().st_mode & 0o777 for path in tmp_path.glob("moving_*"))
 
     watched = InterruptedEngine(engine, look)
-    Move(source, watched, tmp_path).run(lambda _: None)
+    Move(EngineSource(source), watched, tmp_path).run(lambda _: None)
     assert set(modes) == {0o600}
