@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-abuse test-memory test-attacks utility oracle client lint bench schemas clean
+.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -33,6 +33,15 @@ client: $(READY) ## the Python client as one file and as a wheel of its own, in 
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist client_sdk/python > dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
 	@rm dist/build.log
 	@for wheel in dist/product_telemetry_client-*.whl; do printf '%s: %s bytes\n' "$$wheel" "$$(wc -c < "$$wheel")"; done
+
+wheel: $(READY) ## the whole package as a wheel in ./dist, for deploy/systemd/install.sh and deploy/Dockerfile
+	@mkdir -p dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
+	@rm dist/build.log
+	@ls -l dist/product_telemetry-[0-9]*.whl
+
+procedures: $(READY) ## do what deploy/PROCEDURES.md says on a booted Debian, and write the answers into it; root, three minutes
+	$(BIN)/python -m tests.systemd.procedures --write
 
 lint: $(READY) ## ruff, mypy and the client's oldest Python
 	$(BIN)/ruff check .

@@ -56,7 +56,9 @@ def published_files(policy: Policy) -> dict[Path, str]:
         for report in REPORTS.values()
     }
     files |= {PUBLISHED / "permits.json": permits_text, PUBLISHED / "DATA.md": data_dictionary(policy)}
-    files[SHELL_CLIENT] = with_permits((ROOT / SHELL_CLIENT).read_text(encoding="utf-8"), permits(policy))
+    # A part of a file that is only in a checkout.
+    if (ROOT / SHELL_CLIENT).exists():
+        files[SHELL_CLIENT] = with_permits((ROOT / SHELL_CLIENT).read_text(encoding="utf-8"), permits(policy))
     files[TCL_COPY] = tcl_permits(permits(policy))
     return files | dict.fromkeys(CLIENT_COPIES, permits_text)
 

@@ -27,6 +27,7 @@ from collector.store.migrate import migrate
 from collector.store.server import Address, ServerEngine
 from tests.clickhouse_server import ClickHouseServer, NotAvailableError
 from tests.cluster import Cluster
+from tests.ready_engine import ReadyEngine
 from tests.sample_days import DAY
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ def engine_kind() -> str:
     return "embedded"
 
 
+@pytest.fixture(scope="session")
+def ready_engine(tmp_path_factory: pytest.TempPathFactory) -> ReadyEngine:
+    """Puts an embedded engine with its tables where a test wants one."""
+    return ReadyEngine(tmp_path_factory.mktemp("ready") / "engine")
+
+
 @pytest.fixture
 def open_engine(engine_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], Engine]:
     """Opens an engine without tables, on the same data each time."""
@@ -112,8 +119,12 @@ def open_engine(engine_kind: str, tmp_path: Path, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def engine(open_engine: Callable[[], Engine]) -> Iterator[Engine]:
+def engine(
+    open_engine: Callable[[], Engine], engine_kind: str, ready_engine: ReadyEngine, tmp_path: Path
+) -> Iterator[Engine]:
     """An engine with its tables, on data of its own."""
+    if engine_kind == "embedded":
+        ready_engine.put(tmp_path / "engine")
     engine = open_engine()
     migrate(engine, DAY)
     yield engine
@@ -245,7 +256,9 @@ def running(data: Path, *options: str, verb: str = "serve") -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, ready_engine: ReadyEngine) -> Iterator[Server]:
     """One server for all tests of a module."""
-    with running(tmp_path_factory.mktemp("server") / "data") as server:
+    data = tmp_path_factory.mktemp("server") / "data"
+    ready_engine.put(data / "engine")
+    with running(data) as server:
         yield server

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector import logs
 from collector.cli.main import fail
 from collector.configuration import read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import PepperError
-from collector.layout import DirectoryInUseError, Layout, hold, layout
+from collector.layout import DirectoryInUseError, Layout, hold, is_held, layout
 from collector.roles import Role
 from schemas.problems import ConfigurationError
 
@@ -30,6 +31,9 @@ _WAIT_SECONDS = 10
 _ANSWER_SECONDS = 30
 
 
+_Answer = TypeVar("_Answer")
+
+
 class NoServerError(Exception):
     """No `serve` answers for this data directory."""
 
@@ -43,10 +47,7 @@ def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str
     Raises:
         NoServerError: none runs.
     """
-    control = Layout(settings.data.absolute()).control
-    if not control.exists():
-        raise NoServerError
-    status, answer = asyncio.run(_request(os.fspath(control), method, path, parameters))
+    status, answer = _patiently(settings, lambda control: asyncio.run(_request(control, method, path, parameters)))
     if status >= 400:  # noqa: PLR2004 - HTTP's own boundary
         fail(answer.get("error", "the running collector could not answer; its log says why"))
     return answer
@@ -69,10 +70,7 @@ def ask_along(
     Raises:
         NoServerError: none runs.
     """
-    control = Layout(settings.data.absolute()).control
-    if not control.exists():
-        raise NoServerError
-    answer = asyncio.run(_along(os.fspath(control), path, parameters, begin))
+    answer = _patiently(settings, lambda control: asyncio.run(_along(control, path, parameters, begin)))
     if "error" in answer:
         fail(answer["error"])
     return answer
@@ -129,6 +127,24 @@ def open_room(
         fail(str(error))
     except EngineError as error:
         fail(f"{error}; nothing is lost by trying again, and `collector doctor` says what waits")
+
+
+def _patiently(settings: Settings, once: Callable[[str], _Answer]) -> _Answer:
+    """Asks again while a `serve` is just starting: it holds the directory, and does not answer yet.
+
+    Raises:
+        NoServerError: none runs.
+    """
+    paths = Layout(settings.data.absolute())
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        if paths.control.exists():
+            with suppress(NoServerError):
+                return once(os.fspath(paths.control))
+        # Another command holds the directory, too, and never answers.
+        if not is_held(paths) or time.monotonic() > deadline:
+            raise NoServerError
+        time.sleep(0.1)
 
 
 async def _along(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from collector.cli.main import fail
-from collector.cli.options import with_settings
+from collector.cli.open import open_room
+from collector.cli.options import STORE, with_settings
 from collector.layout import layout
 from schemas.problems import ConfigurationError
 
@@ -58,6 +59,31 @@ def list_(settings: Settings) -> None:
             _say(peppers, _first_day(name))
     if not found:
         click.echo("none yet")
+
+
+@command.command("lost")
+@click.argument("quarter")
+@with_settings("data", *STORE)
+def lost(settings: Settings, quarter: str) -> None:
+    """Tell a ClickHouse server that the pepper of QUARTER, as 2026Q4, is lost or known to others.
+
+    Stop the collectors first. Then the next pepper that one of them comes with is believed: `collector pepper make` on
+    one, and the file copied to the others. In the month of the loss a licence that ran before and after it
+    counts twice. Removes the file here, too, if it is there.
+    """
+    from collector.store.shared_pepper import forget
+
+    day = _first_day(quarter)
+    with open_room(settings, up_to_date=False) as room:
+        known = forget(room.engine, quarter)
+        file = room.paths.secrets / f"pepper-{quarter}"
+        there = file.exists()
+        file.unlink(missing_ok=True)
+    said = [
+        text for is_so, text in ((known, "the store forgot its fingerprint"), (there, f"{file} is removed")) if is_so
+    ]
+    click.echo(f"{quarter}: {' and '.join(said) or 'neither the store nor this machine knew it'}")
+    click.echo(f"next, on one machine: collector pepper make {quarter}, for the quarter that begins on {day}")
 
 
 def _say(peppers: Peppers, day: dt.date, more: str = "") -> None:

@@ -32,10 +32,16 @@ _KEEPING = (
 @click.option("--through", type=click.DateTime(["%Y-%m-%d"]), help="Last day to close.  [default: yesterday, UTC]")
 @click.option("--change-protection", is_flag=True, help="Release with another menu or profile than the last release.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
+@click.option("--withhold", is_flag=True, help="Close the days without counts: they may be published already.")
 @click.option("--keep-running", is_flag=True, help="Stay, and publish what falls due; needs --store-url.")
 @with_settings("data", *STORE, *_PROTECTION, *_KEEPING)
 def command(
-    settings: Settings, through: dt.datetime | None, change_protection: bool, form: str, keep_running: bool
+    settings: Settings,
+    through: dt.datetime | None,
+    change_protection: bool,
+    withhold: bool,
+    form: str,
+    keep_running: bool,
 ) -> None:
     """Close days that are over and release their counts.
 
@@ -44,14 +50,21 @@ def command(
 
     With --keep-running it is the publishing part of a collector whose parts run apart: it stays and closes days by
     itself once every `collector ingest` has loaded them. Several may run on one store; one of them publishes.
+
+    With --withhold, for a store that is back from an older copy: days that are over, and the open one until now, are
+    closed without counts, since publishing them again with other noise would tell more than once.
     """
     if keep_running:
-        if through or change_protection:
-            fail("--keep-running closes days as they fall due: leave out --through and --change-protection")
+        if through or change_protection or withhold:
+            fail("--keep-running closes days as they fall due: leave out --through, --change-protection and --withhold")
         serving.run(settings, Role.PUBLISH)
         return
-    today = dt.datetime.now(dt.UTC).date()
+    now = dt.datetime.now(dt.UTC)
+    today = now.date()
     last = through.date() if through else today - dt.timedelta(days=1)
+    if withhold:
+        _withhold(settings, now, last, form)
+        return
     try:
         answer = _ask(settings, last)
     except NoServerError:
@@ -65,6 +78,23 @@ def command(
         click.echo(f"still open: {answer['waiting'][0]}; reports of it are on their way to the store, try again soon")
     elif not answer["released"]:
         click.echo(f"nothing to release through {last}: no report of these days is waiting to be counted")
+
+
+def _withhold(settings: Settings, now: dt.datetime, through: dt.date, form: str) -> None:
+    from collector.publish.publisher import NotOverError
+
+    with open_room(settings) as room:
+        room.loader.load_sealed()
+        try:
+            withheld = [str(period) for period in room.publisher.withhold(now, through)]
+        except NotOverError as error:
+            fail(str(error))
+    if form == "json":
+        click.echo(json.dumps({"withheld": withheld}))
+    elif withheld:
+        click.echo(f"closed without counts: {', '.join(withheld)}")
+    else:
+        click.echo(f"nothing to close through {through}")
 
 
 def _ask(settings: Settings, through: dt.date) -> dict[str, Any]:

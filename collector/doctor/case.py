@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 3
 _OPEN_SECONDS = 60
+_STARTS_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,29 @@ def open_case(settings: Settings, now: dt.datetime) -> Case:
         return Case(settings, paths, now, False, None, "")
     days, no_answer = None, ""
     try:
-        answer = ask(paths.control, "/settings", ANSWER_SECONDS)
+        answer = _settings(paths)
         served = {name: Path(v) if name in SHOWN_FILES and v else v for name, v in answer.items()}
         settings = settings.model_copy(update=served)
         days = ask(paths.control, "/days", ANSWER_SECONDS)
     except NoAnswerError as error:
         no_answer = str(error)
     return Case(settings, paths, now, True, days, no_answer)
+
+
+def _settings(paths: Layout) -> dict[str, Any]:
+    """What a running `serve` says of its settings; one that is just starting is given a moment.
+
+    Raises:
+        NoAnswerError: it says nothing.
+    """
+    deadline = time.monotonic() + _STARTS_SECONDS
+    while True:
+        try:
+            return ask(paths.control, "/settings", ANSWER_SECONDS)
+        except NoAnswerError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def _look(settings: Settings, paths: Layout, now: dt.datetime) -> tuple[dict[str, Any] | None, str]:

@@ -62,6 +62,20 @@ class SharedPepper:
         self._agreed = name
 
 
+def forget(engine: Engine, name: str) -> bool:
+    """Forgets which pepper the store's reports of a quarter were made with, since it is lost: the next one is believed.
+
+    Returns:
+        Whether one was known.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    known = bool(_known(engine, name))
+    engine.command(f"ALTER TABLE private.peppers DELETE WHERE quarter = '{name}' SETTINGS mutations_sync = 1")
+    return known
+
+
 def _known(engine: Engine, name: str) -> set[str]:
     rows = engine.rows("SELECT fingerprint FROM private.peppers WHERE quarter = {quarter:String}", quarter=name)
     return {fingerprint for (fingerprint,) in rows}

@@ -6,6 +6,7 @@ from pathlib import Path
 from collector.publish.claim import SCORES
 from collector.publish.menu import SHIPPED_MENU
 from tests.conftest import PROJECT, collector
+from tests.ready_engine import ReadyEngine
 
 
 def test_privacy_prints_the_claim_and_its_limits() -> None:
@@ -50,11 +51,9 @@ def test_releases_are_listed_with_their_rules(tmp_path: Path) -> None:
     assert listed[0]["period"] > listed[1]["period"] or listed[0]["grain"] != listed[1]["grain"]
 
 
-def test_nothing_released_is_said_and_not_an_empty_table(tmp_path: Path) -> None:
-    from tests.conftest import running
-
-    with running(tmp_path / "data") as server:
-        assert "nothing is released yet" in collector("releases", "--data", str(server.data)).stdout
+def test_nothing_released_is_said_and_not_an_empty_table(ready_engine: ReadyEngine, tmp_path: Path) -> None:
+    ready_engine.put(tmp_path / "data" / "engine")
+    assert "nothing is released yet" in collector("releases", "--data", str(tmp_path / "data")).stdout
 
 
 def test_readme_states_the_scores_that_were_measured() -> None:

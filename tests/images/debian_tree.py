@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tests.conftest import PROJECT, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SUITE = "bookworm"
 # Everything a client may use is in the tree; a test takes away what its image does not have.
@@ -39,24 +39,30 @@ def needed(*tools: str) -> None:
         missing("not root: no chroot, overlay or container can be made")
 
 
-def base_tree() -> Path:
-    """The tree, made now if it is not in the cache yet (about a minute)."""
+def base_tree(packages: tuple[str, ...] = PACKAGES) -> Path:
+    """A tree with these packages, made now if it is not in the cache yet (about a minute)."""
     needed("debootstrap", "mount", "unshare")
+    return cached(" ".join(packages), lambda tree: _debootstrap(tree, packages))
+
+
+def cached(holds: str, make: Callable[[Path], None]) -> Path:
+    """A directory in the user's cache that holds what `holds` says, made by `make` if it is not there yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "product-telemetry"
     cache.mkdir(parents=True, exist_ok=True)
-    name = f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:12]}"
+    name = f"{SUITE}-{hashlib.sha256(holds.encode()).hexdigest()[:12]}"
     with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         tree = cache / name
         if not tree.exists():
-            _debootstrap(cache / f"{name}.part")
-            (cache / f"{name}.part").rename(tree)
+            part = cache / f"{name}.part"
+            shutil.rmtree(part, ignore_errors=True)
+            make(part)
+            part.rename(tree)
     return tree
 
 
-def _debootstrap(tree: Path) -> None:
-    shutil.rmtree(tree, ignore_errors=True)
-    include = "--include=" + ",".join(PACKAGES)
+def _debootstrap(tree: Path, packages: tuple[str, ...]) -> None:
+    include = "--include=" + ",".join(packages)
     made = subprocess.run(
         ["debootstrap", "--variant=minbase", include, SUITE, tree], capture_output=True, text=True, check=False
     )

@@ -15,8 +15,8 @@ from collector.publish.released import Released
 from collector.reports.api import Api
 from collector.reports.library import Library
 from collector.store.engine import Engine, open_embedded
-from collector.store.migrate import migrate
 from tests.publishers import publisher_on, rules_of
+from tests.ready_engine import ReadyEngine
 from tests.sample_days import ONE, receive, row, run_row
 
 FIRST = dt.date(2026, 6, 1)
@@ -24,10 +24,13 @@ LAST = dt.date(2026, 9, 30)
 
 
 @pytest.fixture(scope="module")
-def four_months(tmp_path_factory: pytest.TempPathFactory, configuration: Configuration) -> Iterator[Engine]:
+def four_months(
+    tmp_path_factory: pytest.TempPathFactory, ready_engine: ReadyEngine, configuration: Configuration
+) -> Iterator[Engine]:
     """June to September: a version that is always there, one that comes in August, one too rare, licences."""
-    engine = open_embedded(tmp_path_factory.mktemp("engine"))
-    migrate(engine, FIRST)
+    directory = tmp_path_factory.mktemp("engine") / "engine"
+    ready_engine.put(directory)
+    engine = open_embedded(directory)
     days = [FIRST + n * ONE for n in range(0, (LAST - FIRST).days + 1, 10)]
     rows = [row(day, product_version="6.4.2", os_version=f"debian-{11 + n % 2}") for day in days for n in range(120)]
     rows += [row(day, product_version="6.5.0", version_line="6.5") for day in days if day.month >= 8 for _ in range(60)]

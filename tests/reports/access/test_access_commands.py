@@ -35,6 +35,11 @@ def status(server: Server, token: str, path: str = "/v1/releases") -> int:
         return error.code
 
 
+def closed(answer: dict) -> list:
+    """The releases of closed periods: the open day so far is out soon after 06, 12 and 18 UTC."""
+    return [one for one in answer["releases"] if not one["grain"].startswith("so_far")]
+
+
 def test_running_serve_demands_sign_in(server: Server) -> None:
     for path in ("/v1/releases", "/v1/usage", "/v1/privacy"):
         with pytest.raises(urllib.error.HTTPError) as refused:
@@ -46,9 +51,9 @@ def test_running_serve_demands_sign_in(server: Server) -> None:
     with urllib.request.urlopen(f"{server.reports}/") as page:
         assert urllib.parse.urlsplit(page.url).path == "/sign-in"
     with server.ask("/v1/releases") as answer:
-        assert json.load(answer) == {"releases": []}
+        assert closed(json.load(answer)) == []
     local = collector("releases", "--data", str(server.data), "--format", "json")
-    assert json.loads(local.stdout) == {"releases": []}, "commands of the directory's owner need none"
+    assert closed(json.loads(local.stdout)) == [], "commands of the directory's owner need none"
 
 
 def test_token_is_made_listed_and_revoked_beside_a_running_serve(server: Server) -> None:

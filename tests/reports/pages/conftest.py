@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from collector.configuration import Configuration
 from collector.reports.library import Library
 from collector.store.engine import Engine, open_embedded
-from collector.store.migrate import migrate
+from tests.ready_engine import ReadyEngine
 from tests.reports.pages.generated_store import add_licences, fill
 from tests.reports.pages.running import library_on, routes_on
 
@@ -21,9 +21,10 @@ LAST = dt.date(2026, 9, 30)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = open_embedded(tmp_path_factory.mktemp("engine"))
-    migrate(engine, LAST)
+def world(tmp_path_factory: pytest.TempPathFactory, ready_engine: ReadyEngine) -> Iterator[Engine]:
+    directory = tmp_path_factory.mktemp("engine") / "engine"
+    ready_engine.put(directory)
+    engine = open_embedded(directory)
     fill(engine, ["wordpress", "redis"], LAST, length_days=122)
     add_licences(engine, [dt.date(2026, month, 1) for month in (6, 7, 8, 9)])
     yield engine
