@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
+.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -71,6 +71,9 @@ test-cluster: $(READY) ## real ClickHouse servers: users and grants, three shard
 	CLUSTER_REPORTS=200000 $(BIN)/python -m pytest --durations=3 tests/end_to_end/test_parts_on_a_cluster.py
 	ENGINES=server,sharded $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/store tests/publish
 	$(BIN)/python -m tests.store.long_move
+
+test-containers: $(READY) ## the image really built and started, Compose and Kubernetes files; two minutes; root, debootstrap, nginx, caddy, kubectl, go
+	CONTAINERS=all $(BIN)/python -m pytest -s tests/containers
 
 test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPORTS) wait in its spool
 	$(BIN)/python -m tests.abuse.memory

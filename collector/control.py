@@ -30,6 +30,17 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._control)
 
 
+def listens(control: Path) -> bool:
+    """Whether somebody is behind the socket, and not only left it there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
+        connecting.settimeout(1)
+        try:
+            connecting.connect(os.fspath(control))
+        except OSError:
+            return False
+    return True
+
+
 def ask(control: Path, path: str, seconds: float) -> dict[str, Any]:
     """What a running `serve` answers to GET `path`.
 

@@ -6,6 +6,7 @@ The store process of `serve` opens this, and so do the commands that work withou
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,6 +185,14 @@ def _engine(settings: Settings, paths: Layout) -> Engine:
             raise ConfigurationError(
                 [f"{paths.data}: its reports go to a ClickHouse server; give store_url, as `collector serve` has it"]
             )
+        try:
+            importlib.import_module("chdb")
+        except ImportError as error:
+            raise ConfigurationError(
+                [
+                    "the embedded engine is not installed: give store_url, or install product-telemetry[collector,embedded]"
+                ]
+            ) from error
         return open_embedded(paths.engine)
     if (paths.engine / "metadata").exists():
         raise ConfigurationError(

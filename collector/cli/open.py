@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from collector import logs
 from collector.cli.main import fail
 from collector.configuration import read_configuration
+from collector.control import listens
 from collector.ingest import segment
 from collector.ingest.pseudonyms import PepperError
 from collector.layout import DirectoryInUseError, Layout, hold, is_held, layout
@@ -31,9 +32,6 @@ _WAIT_SECONDS = 10
 _ANSWER_SECONDS = 30
 
 
-_Answer = TypeVar("_Answer")
-
-
 class NoServerError(Exception):
     """No `serve` answers for this data directory."""
 
@@ -47,7 +45,8 @@ def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str
     Raises:
         NoServerError: none runs.
     """
-    status, answer = _patiently(settings, lambda control: asyncio.run(_request(control, method, path, parameters)))
+    control = _control(settings)
+    status, answer = asyncio.run(_request(control, method, path, parameters))
     if status >= 400:  # noqa: PLR2004 - HTTP's own boundary
         fail(answer.get("error", "the running collector could not answer; its log says why"))
     return answer
@@ -70,7 +69,7 @@ def ask_along(
     Raises:
         NoServerError: none runs.
     """
-    answer = _patiently(settings, lambda control: asyncio.run(_along(control, path, parameters, begin)))
+    answer = asyncio.run(_along(_control(settings), path, parameters, begin))
     if "error" in answer:
         fail(answer["error"])
     return answer
@@ -129,22 +128,27 @@ def open_room(
         fail(f"{error}; nothing is lost by trying again, and `collector doctor` says what waits")
 
 
-def _patiently(settings: Settings, once: Callable[[str], _Answer]) -> _Answer:
-    """Asks again while a `serve` is just starting: it holds the directory, and does not answer yet.
+def is_serving(paths: Layout) -> bool:
+    """Whether a `serve` takes questions; one that is just starting is waited for."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not listens(paths.control):
+        # Another command holds the directory, too, and never listens.
+        if not is_held(paths) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _control(settings: Settings) -> str:
+    """The control socket of the running `serve`.
 
     Raises:
         NoServerError: none runs.
     """
     paths = Layout(settings.data.absolute())
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while True:
-        if paths.control.exists():
-            with suppress(NoServerError):
-                return once(os.fspath(paths.control))
-        # Another command holds the directory, too, and never answers.
-        if not is_held(paths) or time.monotonic() > deadline:
-            raise NoServerError
-        time.sleep(0.1)
+    if not is_serving(paths):
+        raise NoServerError
+    return os.fspath(paths.control)
 
 
 async def _along(

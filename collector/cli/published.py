@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from collector.cli.main import fail
-from collector.cli.open import open_room, reading_role
+from collector.cli.open import is_serving, open_room, reading_role
 from collector.cli.options import STORE, with_settings
 from collector.cli.remote import TOKEN_VARIABLE, NobodyAnswersError, Place, RefusedError, ask, read_token, read_url
 from collector.layout import Layout
@@ -99,21 +99,12 @@ def _there(place: Place) -> Iterator[Ask]:
 def _here(settings: Settings) -> Iterator[Ask]:
     paths = Layout(settings.data.absolute())
     serving = Place("the running collector", "http://collector", socket=os.fspath(paths.control))
-    if paths.control.exists() and _is_answered(serving):
+    if is_serving(paths):
         with _there(serving) as answer:
             yield answer
         return
     with _library(settings) as library:
         yield partial(_answer, library)
-
-
-def _is_answered(serving: Place) -> bool:
-    """Whether a `serve` is behind the socket, and not one that was killed."""
-    try:
-        ask(serving, "/livez", {})
-    except NobodyAnswersError:
-        return False
-    return True
 
 
 @contextmanager

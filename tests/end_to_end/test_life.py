@@ -226,6 +226,17 @@ def test_second_server_on_the_directory_or_the_port_is_refused(tmp_path: Path) -
         assert server.status()["serving"]
 
 
+def test_without_the_embedded_engine_it_says_so_and_takes_no_reports(tmp_path: Path) -> None:
+    absent = tmp_path / "chdb"
+    absent.mkdir()
+    (absent / "__init__.py").write_text("raise ImportError")
+    ports = ["--ingest-port", "0", "--reports-port", "0", "--metrics-port", "0"]
+    refused = collector("serve", "--data", str(tmp_path / "data"), *ports, check=False, PYTHONPATH=str(tmp_path))
+    assert refused.returncode == 2
+    assert "the embedded engine is not installed: give store_url" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_commands_beside_a_running_server(tmp_path: Path) -> None:
     with running(tmp_path / "data"):
         data = str(tmp_path / "data")

@@ -41,7 +41,9 @@ def test_command_and_its_options_exist(line: str) -> None:
 
 def test_every_command_was_run_and_answered() -> None:
     """The last run wrote the answers; a block without any, but for silent commands, was never run."""
-    silent = re.compile(r"^(cd|mv|rm|cat|cp|ln|tar|chown|sed|printf|\(umask|systemctl|collector token create)\b|^\(umask")
+    silent = re.compile(
+        r"^(cd|mv|rm|cat|cp|ln|tar|chown|sed|printf|\(umask|systemctl|collector token create)\b|^\(umask"
+    )
     blocks = re.findall(r"^```console\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     for block in blocks:
         lines = block.splitlines()
