@@ -189,9 +189,7 @@ def _engine(settings: Settings, paths: Layout) -> Engine:
             importlib.import_module("chdb")
         except ImportError as error:
             raise ConfigurationError(
-                [
-                    "the embedded engine is not installed: give store_url, or install product-telemetry[collector,embedded]"
-                ]
+                ["the embedded engine is not installed: give store_url, or install product-telemetry[embedded]"]
             ) from error
         return open_embedded(paths.engine)
     if (paths.engine / "metadata").exists():
