@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
+.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -74,6 +74,9 @@ test-cluster: $(READY) ## real ClickHouse servers: users and grants, three shard
 
 test-containers: $(READY) ## the image really built and started, Compose and Kubernetes files; two minutes; root, debootstrap, nginx, caddy, kubectl, go
 	CONTAINERS=all $(BIN)/python -m pytest -s tests/containers
+
+test-monitoring: $(READY) ## every alert by its real fault, with a real Prometheus, about three minutes; needs prometheus, prometheus-alertmanager, strace
+	MONITORING=all $(BIN)/python -m pytest tests/monitoring
 
 test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPORTS) wait in its spool
 	$(BIN)/python -m tests.abuse.memory

@@ -68,6 +68,7 @@ EVENTS = {
     "node_not_noted": _event("How far this collector is could not be written down.", "error", "code"),
     "node_left_with_backlog": _event("It ended with reports in its spool; days wait for them.", "segments"),
     "pepper_due": _event("The next quarter's pepper is missing: `collector pepper make` on one machine, copy it."),
+    "days_not_told": _event("Which days are due could not be said in the metrics.", "code", "error"),
     "known_values_not_told": _event("The published values could not be handed to the workers.", "error", "code"),
     "publishing_stands_by": _event("Another collector publishes from the same database; this one would take over."),
     "pages_not_ready": _event(

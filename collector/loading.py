@@ -124,6 +124,7 @@ class Loading:
         if isinstance(error, EngineError):
             self._reach.failed(error)
         elif isinstance(error, (OlderDatabaseError, HeldByAnotherError, OtherPepperError, PepperError)):
+            self._reach.found_unusable()
             if str(error) != self._waits_because:
                 log.error("store_not_usable", because=str(error))
             self._waits_because = str(error)

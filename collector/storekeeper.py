@@ -22,11 +22,12 @@ from aiohttp import web
 
 from collector import backups, child, local_commands
 from collector.configuration import accepted
+from collector.days import Days
 from collector.ingest.values import FIELDS as BUDGETED
 from collector.ingest.values import write_known
 from collector.layout import layout
 from collector.loading import UNUSABLE, Loading, facts
-from collector.metrics import PUBLISH_FAILURES
+from collector.metrics import PUBLISH_FAILURES, STANDS_BY
 from collector.publish.publisher import NotOverError, last_closed
 from collector.reading_room import ReadingRoom, reading_room
 from collector.reports.access.install import install
@@ -110,6 +111,7 @@ def _work(
     """What this role does beside loading, each until the stop."""
     if room.role.publishes:
         yield _publish(room, publishing, stop, opening)
+        yield _tell_days(room, stop, opening)
     if room.role.answers:
         yield _make_ready(reading, stop, opening)
     if room.role.takes_reports:
@@ -190,6 +192,7 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
             log.error("publish_failed", **facts(error))
             await _pause(stop, _PUBLISH_EVERY_SECONDS)
             continue
+        STANDS_BY.set(stands_by)
         # After days of downtime the spool comes first, and what it made ready is soon out.
         await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if is_behind else _PUBLISH_EVERY_SECONDS)
 
@@ -242,6 +245,19 @@ async def _tell_known_values(room: StoreRoom, stop: asyncio.Event, opening: asyn
             pass  # the log has store_unreachable
         except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
             log.error("known_values_not_told", **facts(error))
+        await _pause(stop, _TELL_EVERY_SECONDS)
+
+
+async def _tell_days(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
+    """Says in the metrics which day was closed last, and how many are due."""
+    await asyncio.wait([opening])
+    # Not the publisher's own connection: a look need not wait for a day that is being closed.
+    days = Days(room.engine, room.settings.publish_after_minutes)
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(days.look, dt.datetime.now(dt.UTC))
+        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
+            log.error("days_not_told", **facts(error))
         await _pause(stop, _TELL_EVERY_SECONDS)
 
 

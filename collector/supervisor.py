@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 
 from collector import metrics, service_manager
+from collector.condition import Condition
 from collector.configuration import Configuration, accept, accepted, fingerprint, read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import Peppers
@@ -78,7 +79,6 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._reload()))
         configuration = read_all(settings)
         paths = layout(settings)
         lock = hold(paths, _ORPHANS_SECONDS, for_orphans_only=True)
@@ -86,6 +86,9 @@ class Supervisor:
             Peppers(paths.secrets, makes=self._role is Role.SERVE).prepare(dt.datetime.now(dt.UTC).date())
         self._clear(paths)
         accept(paths, configuration)
+        condition = Condition(settings, self._role, paths)
+        condition.begin(configuration)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._reload(condition)))
         sockets = self._bind()
         exposition = bind(settings.metrics_host, settings.metrics_port)
         store = self._supervised("store", ["collector.storekeeper", self._role], sockets.get("reports"), lock, paths)
@@ -97,7 +100,7 @@ class Supervisor:
                 for i in range(settings.workers)
             ]
         keepers = {one: asyncio.create_task(self._keep(one)) for one in (*self._workers, store)}
-        runner = await _serve_metrics(exposition)
+        runner = await _serve_metrics(exposition, condition)
         schemes = {"ingest": "https" if settings.tls_certificate else "http"}
         addresses = {
             what: address(one, schemes.get(what, "http")) for what, one in (sockets | {"metrics": exposition}).items()
@@ -174,7 +177,7 @@ class Supervisor:
             log.error("store_not_ready")
         self._announce(addresses, store.ready.is_set())
 
-    async def _reload(self) -> None:
+    async def _reload(self, condition: Condition) -> None:
         """Has all workers take policy, catalogue and certificate as they are now; a bad one changes nothing."""
         async with self._reloading:
             service_manager.notify_reloading()
@@ -185,6 +188,7 @@ class Supervisor:
                 configuration = replace(read, menu=accepted(paths).menu)
             except (ConfigurationError, CertificateError) as error:
                 log.error("not_reloaded", because=str(error))
+                condition.refuse()
                 metrics.RELOADS.labels("refused").inc()
             else:
                 accept(paths, configuration)
@@ -192,9 +196,11 @@ class Supervisor:
                 if all(results):
                     _mark(paths, configuration)
                     log.info("reloaded")
+                    condition.take(configuration)
                     metrics.RELOADS.labels("done").inc()
                 else:
                     log.error("not_reloaded", because="a process did not take it; its line above says why")
+                    condition.refuse()
                     metrics.RELOADS.labels("failed").inc()
             service_manager.notify("READY=1")
 
@@ -236,8 +242,9 @@ async def _feed_watchdog() -> None:
         await asyncio.sleep(seconds)
 
 
-async def _serve_metrics(listening: socket.socket) -> web.AppRunner:
+async def _serve_metrics(listening: socket.socket, condition: Condition) -> web.AppRunner:
     async def exposition(_: web.Request) -> web.Response:
+        await asyncio.to_thread(condition.look, dt.datetime.now(dt.UTC).date())
         return web.Response(body=metrics.exposition(), content_type="text/plain", charset="utf-8")
 
     app = web.Application()

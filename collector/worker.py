@@ -84,6 +84,7 @@ async def work(settings: Settings, orders: Orders, role: Role, index: int, liste
         known.learn(changed.catalogue)
 
     orders.on_reload = reload
+    tally.begin()
     app = server.build(
         intake,
         spool,

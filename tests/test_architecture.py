@@ -27,7 +27,9 @@ MAY_IMPORT = {
     "collector.store": {"collector.ingest", "collector.metrics"},
     "collector.publish": {"schemas", "collector.store", "collector.metrics", "collector.flood", "collector.noise"},
     # Before the room it stands in, which the first match decides: who may read knows nothing of what there is to read.
-    "collector.reports.access": {"schemas", "collector.settings", "collector.addresses", "collector.rate"},
+    "collector.reports.access": {
+        *("schemas", "collector.settings", "collector.metrics", "collector.addresses", "collector.rate"),
+    },
     "collector.reports": {"schemas", "collector.publish", "collector.reports.access"},
 }
 BEYOND_PUBLIC = {"collector.publish.closing", "collector.publish.publisher", "collector.publish.expiry"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ssl
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING
 from collector.check import problems
 from collector.configuration import fingerprint, in_use, read_configuration
 from collector.doctor.finding import Finding
-from collector.ingest.tls import CertificateError, check_pair
+from collector.ingest.tls import CertificateError, check_pair, seen_by_a_client
 from schemas.policy import load_policy
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _REVIEW_DAYS = 30
 _RENEW_DAYS = 14
 _EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
-_HANDSHAKE_TURNS = 6
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -73,7 +72,7 @@ def _certificate(certificate: Path, key: Path, now: dt.datetime) -> Iterator[Fin
     todo = "renew it, then send SIGHUP to `collector serve`; no connection is dropped"
     try:
         check_pair(certificate, key)
-        ends = _valid_until(certificate, key)
+        ends = seen_by_a_client(certificate, key)
     except CertificateError as error:
         yield Finding.problem(str(error), "mend it, then send SIGHUP to `collector serve`")
     except ssl.SSLCertVerificationError as error:
@@ -85,30 +84,3 @@ def _certificate(certificate: Path, key: Path, now: dt.datetime) -> Iterator[Fin
         left = (ends - now).days
         text = f"{certificate} expires on {ends.date()}, in {left} days"
         yield Finding.warning(text, todo) if left < _RENEW_DAYS else Finding.ok(text)
-
-
-def _valid_until(certificate: Path, key: Path) -> dt.datetime:
-    """When the certificate ends, as a client learns it that trusts just this one: by a handshake in memory.
-
-    Raises:
-        ssl.SSLCertVerificationError: a client would refuse it.
-    """
-    offered = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    offered.load_cert_chain(certificate, key)
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.check_hostname = False
-    trusting.load_verify_locations(certificate)
-    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = offered.wrap_bio(there, back, server_side=True)
-    client = trusting.wrap_bio(back, there)
-    for _ in range(_HANDSHAKE_TURNS):
-        for side in (client, server):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-        seen = client.getpeercert() if client.version() else None
-        if seen:
-            return dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(seen["notAfter"])), dt.UTC)
-    raise ssl.SSLError("the handshake does not end")

@@ -9,6 +9,7 @@ let its holder test guessed keys.
 
 from __future__ import annotations
 
+import datetime as dt
 import hmac
 import os
 import secrets
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING
 from collector.ingest.segment import sync_directory
 
 if TYPE_CHECKING:
-    import datetime as dt
     from pathlib import Path
 
 PEPPER_BYTES = 32
 QUARTER_FILE = "pepper-"
+# From its first day, this leads into the first month of the next one.
+_LONGER_THAN_A_QUARTER = dt.timedelta(days=100)
 NO_LICENCE = str(uuid.UUID(int=0))
 
 
@@ -71,6 +73,13 @@ class Peppers:
     def is_there(self, day: dt.date) -> bool:
         """Whether the pepper of `day`'s quarter is there already."""
         return (self._directory / f"{QUARTER_FILE}{quarter(day)}").exists()
+
+    def there_before(self, day: dt.date) -> dt.date:
+        """The first day of the first quarter, from that of `day` on, whose pepper is not there."""
+        first = day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        while self.is_there(first):
+            first = (first + _LONGER_THAN_A_QUARTER).replace(day=1)
+        return first
 
     def fingerprint(self, day: dt.date) -> str:
         """What tells the pepper of `day`'s quarter from others, and nothing about keys; 16 hex digits.

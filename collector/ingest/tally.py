@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from collector.metrics import RECEIVED, REPORTS
 from schemas.outcomes import Outcome
+from schemas.reports import REPORTS as SCHEMAS
 
 if TYPE_CHECKING:
     from prometheus_client import Counter as Metric
@@ -28,12 +29,16 @@ _metrics: dict[tuple[str, Outcome], Metric] = {}
 _to_tell: Counter[Outcome] = Counter()
 
 
+def begin() -> None:
+    """Has every count there at 0: the first report of a kind is then seen to be an increase."""
+    for report in (*SCHEMAS, "none"):
+        for outcome in Outcome:
+            _metric(report, outcome)
+
+
 def count(report: str, outcome: Outcome, reports: int = 1) -> None:
     """Counts reports by what became of them; `report` is a report's id or `none`."""
-    metric = _metrics.get((report, outcome))
-    if metric is None:
-        metric = _metrics[report, outcome] = REPORTS.labels(report, outcome.value)
-    metric.inc(reports)
+    _metric(report, outcome).inc(reports)
     if outcome in _WORTH_TELLING:
         _to_tell[outcome] += reports
 
@@ -42,6 +47,13 @@ def count_refused(report: str, outcome: Outcome) -> None:
     """Counts a request that is answered without its body being looked at: one report, received and refused."""
     RECEIVED.inc()
     count(report, outcome)
+
+
+def _metric(report: str, outcome: Outcome) -> Metric:
+    metric = _metrics.get((report, outcome))
+    if metric is None:
+        metric = _metrics[report, outcome] = REPORTS.labels(report, outcome.value)
+    return metric
 
 
 def take_worth_telling() -> dict[str, int]:

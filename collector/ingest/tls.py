@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ssl
 import stat
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HANDSHAKE_SECONDS = 5
+_HANDSHAKE_TURNS = 6
+_WHATEVER_THE_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
 
 
 class CertificateError(Exception):
@@ -61,6 +64,50 @@ def check_pair(certificate: Path, key: Path) -> None:
         ) from None
     except OSError as error:
         raise CertificateError(f"{error.filename or certificate}: {error.strerror}") from None
+
+
+def valid_until(certificate: Path, key: Path) -> dt.datetime:
+    """When a certificate ends, or has ended.
+
+    Raises:
+        CertificateError: it cannot be told.
+    """
+    try:
+        return seen_by_a_client(certificate, key, _WHATEVER_THE_TIME)
+    except (ssl.SSLError, OSError) as error:
+        raise CertificateError(f"{certificate}: cannot be shown to a client ({type(error).__name__})") from None
+
+
+def seen_by_a_client(certificate: Path, key: Path, flags: int = 0) -> dt.datetime:
+    """When the certificate ends, as a client learns it that trusts just this one: by a handshake in memory.
+
+    Args:
+        certificate: chain in PEM.
+        key: private key in PEM.
+        flags: what the client's verification does beside.
+
+    Raises:
+        ssl.SSLCertVerificationError: a client would refuse it.
+    """
+    offered = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    offered.load_cert_chain(certificate, key, password=_no_password)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.load_verify_locations(certificate)
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | flags
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = offered.wrap_bio(there, back, server_side=True)
+    client = trusting.wrap_bio(back, there)
+    for _ in range(_HANDSHAKE_TURNS):
+        for side in (client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+        seen = client.getpeercert() if client.version() else None
+        if seen:
+            return dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(seen["notAfter"])), dt.UTC)
+    raise ssl.SSLError("the handshake does not end")
 
 
 def _no_password() -> str:

@@ -27,6 +27,10 @@ class Reach:
             log.info("store_reachable")
         self._failing = None
 
+    def found_unusable(self) -> None:
+        """It answers, and somebody must do something before this collector can work with it."""
+        STORE_UP.set(0)
+
     def failed(self, error: EngineError) -> None:
         """A statement failed, and it was not the statement's fault."""
         STORE_UP.set(0)

@@ -107,7 +107,7 @@ def outcomes(server: Server) -> dict[str, float]:
         if line.startswith("telemetry_reports_total{"):
             outcome = line.split('outcome="')[1].split('"')[0]
             found[outcome] = found.get(outcome, 0) + float(line.rsplit(" ", 1)[1])
-    return found
+    return {outcome: reports for outcome, reports in found.items() if reports}
 
 
 def canaries(server: Server) -> list[str]:

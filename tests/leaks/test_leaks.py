@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.metadata import version
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -28,6 +29,7 @@ LABELS = {
     "reason": {"too_many", "unread"},
     "result": {"done", "refused", "failed"},
     "grain": set(GRAINS),
+    "version": {version("product-telemetry")},  # the program's own
 }
 
 

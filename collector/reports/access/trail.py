@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from collector.metrics import AUDIT_LINES_WAITING
 from collector.reports.access import audit, sessions, tokens
 
 if TYPE_CHECKING:
@@ -41,9 +42,14 @@ class Trail:
         self._noting, self._flushing = threading.Lock(), threading.Lock()
 
     @property
+    def waiting(self) -> int:
+        """How many lines are not written."""
+        return len(self._lines)
+
+    @property
     def is_full(self) -> bool:
         """Whether too much waits for any more to be answered."""
-        return len(self._lines) >= _MOST_WAITING
+        return self.waiting >= _MOST_WAITING
 
     def note(self, line: Line) -> None:
         """Adds a line, soon."""
@@ -100,10 +106,12 @@ async def look_after(ledger: Ledger, trail: Trail, clock: Callable[[], float] = 
                     await ledger.apart(sweep, ledger, int(clock()))
                     swept_at = time.monotonic()
                 failed = False
+                AUDIT_LINES_WAITING.set(0)
             except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
                 if not failed:
                     log.error("audit_not_written", error=type(error).__name__)
                 failed = True
+                AUDIT_LINES_WAITING.set(trail.waiting)
             await asyncio.sleep(_FLUSH_EVERY_SECONDS)
     finally:
         with contextlib.suppress(Exception):
