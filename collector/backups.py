@@ -86,9 +86,10 @@ def take(
         room.publisher.lease.hold()
 
     still()
+    paths = room.paths
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     with closing(room.engine.session()) as session:
-        path = Backing(session, room.paths, still).take(into, now, begin)
+        path = Backing(session, paths.access, (paths.added_products, paths.simulated), still).take(into, now, begin)
     manifest = open_backup(path).manifest
     return Taken(path, manifest.rows, manifest.bytes, remove_old(into, now - keep_days * ONE_DAY))
 
@@ -118,7 +119,7 @@ def restore(
     room.publisher.lease.hold()
     rows = backup.manifest.rows
     Move(backup, room.engine, room.paths.data).run(begin(rows))
-    backup.beside(room.paths)
+    backup.put_beside(room.paths.data)
     withheld = [] if publish_again else room.publisher.withhold(now, now.date() - ONE_DAY)
     return Restored(rows, withheld)
 

@@ -35,10 +35,9 @@ from collector.store.migrate import migrations
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from collector.layout import Layout
     from collector.store.engine import Engine
 
 _PREFIX = "backing_"
@@ -52,12 +51,14 @@ class Backing:
 
     Attributes:
         engine: a connection of its own.
-        paths: of the data directory.
+        ledger: the SQLite file beside the store; copied as it is at one moment, if it is there.
+        beside: other files that go into the backup, those that are there.
         still: raises if days may be closed by somebody else meanwhile.
     """
 
     engine: Engine
-    paths: Layout
+    ledger: Path
+    beside: Sequence[Path]
     still: Callable[[], None]
 
     def take(self, into: Path, now: dt.datetime, begin: Callable[[int], Callable[[int], None]]) -> Path:
@@ -161,13 +162,13 @@ class Backing:
         raise BackupError(f"{table} changes while it is read; try again")
 
     def _beside(self, new: Path) -> Iterator[BackupFile]:
-        if self.paths.access.exists():
-            copy = new / self.paths.access.name
-            with closing(sqlite3.connect(self.paths.access)) as ledger, closing(sqlite3.connect(copy)) as into:
+        if self.ledger.exists():
+            copy = new / self.ledger.name
+            with closing(sqlite3.connect(self.ledger)) as ledger, closing(sqlite3.connect(copy)) as into:
                 ledger.backup(into)
             copy.chmod(0o600)
             yield _described(copy, new, 0)
-        for path in (self.paths.added_products, self.paths.simulated):
+        for path in self.beside:
             if path.exists():
                 copy = new / path.name
                 write(copy, path.read_bytes())

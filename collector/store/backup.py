@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from collector.layout import Layout
 
 _NAME = re.compile(r"\.?collector-\d{8}T\d{6}Z")
 TIME = "collector-%Y%m%dT%H%M%SZ"
@@ -140,15 +139,15 @@ class Backup:
             for chunk in self.read(file):
                 done(len(chunk))
 
-    def beside(self, paths: Layout) -> None:
-        """Puts back what lay beside the rows, where there is none.
+    def put_beside(self, directory: Path) -> None:
+        """Puts back what lay beside the store, where there is none.
 
         Raises:
             BackupError: a file is not what was written.
             OSError: it cannot be written.
         """
         for file in self.manifest.files:
-            target = paths.data / PurePath(file.path).name
+            target = directory / PurePath(file.path).name
             if not target.exists():
                 write(target, b"".join(self.read(file)))
 

@@ -74,7 +74,9 @@ def back_up(publisher: Engine, directory: Path) -> int:
     paths.data.mkdir()
     now = dt.datetime.combine(LAST + 2 * ONE, dt.time(3), dt.UTC)
     return open_backup(
-        Backing(publisher, paths, lambda: None).take(directory / "backups", now, lambda _: lambda _: None)
+        Backing(publisher, paths.access, (paths.added_products, paths.simulated), lambda: None).take(
+            directory / "backups", now, lambda _: lambda _: None
+        )
     ).manifest.rows
 
 

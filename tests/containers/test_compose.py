@@ -93,7 +93,10 @@ def test_prometheus_looks_where_the_metrics_are() -> None:
     if not file.exists():
         missing("deploy/prometheus/prometheus.yml is not there")
     jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["scrape_configs"]
-    targets = {target for job in jobs for found in job.get("static_configs", []) for target in found["targets"]}
+    files = [file.parent / name for job in jobs for found in job.get("file_sd_configs", []) for name in found["files"]]
+    named = [found for job in jobs for found in job.get("static_configs", [])]
+    named += [found for path in files for found in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    targets = {target for found in named for target in found["targets"]}
     assert targets & {"127.0.0.1:8082", "localhost:8082"}
 
 

@@ -75,7 +75,11 @@ def open_empty(full: Engine, tmp_path: Path) -> Iterator[Callable[[], Engine]]:
 
 
 def take(engine: Engine, paths: Layout, into: Path, now: dt.datetime = NOW) -> Backup:
-    return open_backup(Backing(engine, paths, lambda: None).take(into, now, lambda _: lambda _: None))
+    return open_backup(
+        Backing(engine, paths.access, (paths.added_products, paths.simulated), lambda: None).take(
+            into, now, lambda _: lambda _: None
+        )
+    )
 
 
 def leftovers(engine: Engine, directory: Path) -> list:
@@ -145,7 +149,7 @@ def test_it_is_for_its_owner_alone_and_holds_what_lies_beside(full: Engine, path
     assert not [path for path in found if path.is_file() and b"SECRET-PEPPER" in path.read_bytes()]
     back = Layout(tmp_path / "back")
     back.data.mkdir()
-    backup.beside(back)
+    backup.put_beside(back.data)
     assert back.added_products.read_text() == "# added\n"
     with contextlib.closing(sqlite3.connect(back.access)) as ledger:
         assert ledger.execute("SELECT value FROM held").fetchall() == [("a token",)]
