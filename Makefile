@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One more than there are cores: many tests wait for a process or a clock.
-JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
+# Twice as many as there are cores: most tests wait for a process or a clock.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) \* 2)
+IN_PARALLEL := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
@@ -51,11 +52,11 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 
 test: lint ## lint and every test, about twelve minutes on two cores
 	$(BIN)/collector check
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-tcl: $(READY) ## the Tcl client: its own tests and all of the suite of all clients, three minutes; needs tclsh and tcl-tls
 	$(BIN)/python -m pytest tests/client/tcl
-	CONFORMANCE=all $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/client/conformance -k tcl
+	CONFORMANCE=all $(BIN)/python -m pytest $(IN_PARALLEL) tests/client/conformance -k tcl
 
 test-crash: $(READY) ## power cuts, full disks and 100 kills under load, about four minutes
 	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -s tests/crash
@@ -69,7 +70,7 @@ test-abuse: $(READY) ## a minute (ABUSE_SECONDS) of everything a stranger can do
 test-cluster: $(READY) ## real ClickHouse servers: users and grants, three shards, faults, closing and moving killed anywhere; 12 minutes
 	$(BIN)/python -m pytest tests/clickhouse tests/outage/test_shards.py
 	CLUSTER_REPORTS=200000 $(BIN)/python -m pytest --durations=3 tests/end_to_end/test_parts_on_a_cluster.py
-	ENGINES=server,sharded $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/store tests/publish
+	ENGINES=server,sharded $(BIN)/python -m pytest $(IN_PARALLEL) tests/store tests/publish
 	$(BIN)/python -m tests.store.long_move
 
 test-containers: $(READY) ## the image really built and started, Compose and Kubernetes files; two minutes; root, debootstrap, nginx, caddy, kubectl, go

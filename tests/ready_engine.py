@@ -1,15 +1,17 @@
 """An embedded engine's directory with its tables as they are after all migrations, for tests of other things.
 
-Made once for each process of a test run, in a process of its own, since one may have another engine open; then copied,
-which takes a hundredth of the time.
+Made in a process of its own, since a process has one embedded engine; a copy takes a hundredth of the time.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from tests.built_once import built_once, copied
 
 _MAKING = """
 import datetime as dt, pathlib, sys
@@ -22,19 +24,15 @@ engine.close()
 
 
 class ReadyEngine:
-    """Makes the directory when it is first needed.
+    """Makes the directory when it is first needed."""
 
-    Args:
-        template: where; not there yet.
-    """
-
-    def __init__(self, template: Path) -> None:
-        self._template = template
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
 
     def put(self, directory: Path) -> None:
         """Makes `directory`, an engine's, which is not there yet."""
-        if not self._template.exists():
-            subprocess.run([sys.executable, "-c", _MAKING, self._template], check=True)
-        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Tables are found through links that are relative.
-        shutil.copytree(self._template, directory, symlinks=True)
+
+        def make(template: Path) -> None:
+            subprocess.run([sys.executable, "-c", _MAKING, template], check=True)
+
+        copied(built_once(self._factory, "ready-engine", make), directory)

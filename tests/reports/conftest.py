@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -15,6 +16,7 @@ from collector.publish.released import Released
 from collector.reports.api import Api
 from collector.reports.library import Library
 from collector.store.engine import Engine, open_embedded
+from tests.built_once import built_once, copied
 from tests.publishers import publisher_on, rules_of
 from tests.ready_engine import ReadyEngine
 from tests.sample_days import ONE, receive, row, run_row
@@ -28,9 +30,20 @@ def four_months(
     tmp_path_factory: pytest.TempPathFactory, ready_engine: ReadyEngine, configuration: Configuration
 ) -> Iterator[Engine]:
     """June to September: a version that is always there, one that comes in August, one too rare, licences."""
-    directory = tmp_path_factory.mktemp("engine") / "engine"
-    ready_engine.put(directory)
-    engine = open_embedded(directory)
+
+    def make(directory: Path) -> None:
+        ready_engine.put(directory)
+        engine = open_embedded(directory)
+        fill(engine, configuration)
+        engine.close()
+
+    built = built_once(tmp_path_factory, "four-months", make)
+    engine = open_embedded(copied(built, tmp_path_factory.mktemp("engine") / "engine"))
+    yield engine
+    engine.close()
+
+
+def fill(engine: Engine, configuration: Configuration) -> None:
     days = [FIRST + n * ONE for n in range(0, (LAST - FIRST).days + 1, 10)]
     rows = [row(day, product_version="6.4.2", os_version=f"debian-{11 + n % 2}") for day in days for n in range(120)]
     rows += [row(day, product_version="6.5.0", version_line="6.5") for day in days if day.month >= 8 for _ in range(60)]
@@ -40,8 +53,6 @@ def four_months(
     rows += [run_row(day, licence=holder) for day in (days[0], days[-1]) for holder in holders]
     receive(engine, rows)
     publisher_on(engine, configuration, keep_after_release_days=200).publish(LAST + ONE, LAST)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
