@@ -47,8 +47,17 @@ _LONG = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; `--dist loadfile --no-loadscope-reorder` hands files out in this order."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long files first; `--dist loadfile --no-loadscope-reorder` hands files out in this order.
+
+    A test marked `only_with("X")` is there only with X=all: such are long, and a make target of their own sets it.
+    """
+    left_out = [
+        item for item in items if any(os.environ.get(mark.args[0]) != "all" for mark in item.iter_markers("only_with"))
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     rank = {PROJECT / "tests" / suite: number for number, suite in enumerate(_LONG)}
 
     def turn(item: pytest.Item) -> int:

@@ -255,7 +255,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "loader"
 
 
-@pytest.mark.skipif(os.environ.get("CONTAINERS") != "all", reason="long: CONTAINERS=all runs it")
+@pytest.mark.only_with("CONTAINERS")
 @pytest.mark.timeout(300)
 def test_compose_itself_reads_it(loader: Path, tmp_path: Path) -> None:
     (tmp_path / "clickhouse.env").write_text("A=b\n")

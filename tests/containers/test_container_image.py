@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 IGNORE = DOCKERFILE.with_name("Dockerfile.dockerignore")
-is_long = pytest.mark.skipif(os.environ.get("CONTAINERS") != "all", reason="long: CONTAINERS=all runs it")
+is_long = pytest.mark.only_with("CONTAINERS")
 # A server that never answers: reports are taken all the same.
 AWAY = ("serve", "--ingest-host", "0.0.0.0", "--store-url", "clickhouse://owner@127.0.0.1:9")  # noqa: S104 - in a container
 PASSWORD = {"COLLECTOR_STORE_PASSWORD": "none"}

@@ -40,7 +40,7 @@ from tests.monitoring.site import (
 )
 from tests.outage.fault_proxy import Fault, FaultProxy
 
-everything = pytest.mark.skipif(os.environ.get("MONITORING") != "all", reason="MONITORING=all runs it")
+everything = pytest.mark.only_with("MONITORING")
 pytestmark = pytest.mark.timeout(240)
 # Of what has not happened there may be no series: no connection was one too many, no value new, no field withdrawn.
 MAY_BE_EMPTY = ["connections_closed", "values_replaced", "fields_blanked"]
