@@ -90,6 +90,7 @@ def take(
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     with closing(room.engine.session()) as session:
         path = Backing(session, paths.access, (paths.added_products, paths.simulated), still).take(into, now, begin)
+    paths.last_backup.touch(mode=0o600)
     manifest = open_backup(path).manifest
     return Taken(path, manifest.rows, manifest.bytes, remove_old(into, now - keep_days * ONE_DAY))
 

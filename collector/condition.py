@@ -87,6 +87,8 @@ class Condition:
                 return
             if self._role.takes_reports:
                 self._look(today)
+            if self._role.publishes:
+                _set((metrics.LAST_BACKUP,), self._last_backup)
             self._looked_at = time.monotonic()
 
     def _look(self, today: dt.date) -> None:
@@ -112,6 +114,9 @@ class Condition:
 
     def _quarantine(self) -> tuple[float, ...]:
         return (sum(entry.name.endswith(SUFFIX) for entry in os.scandir(self._paths.quarantine)),)
+
+    def _last_backup(self) -> tuple[float, ...]:
+        return (self._paths.last_backup.stat().st_mtime,)
 
 
 def _set(gauges: tuple[Gauge, ...], look: Callable[[], tuple[float, ...]]) -> None:

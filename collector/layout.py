@@ -12,6 +12,7 @@
 <data>/access.sqlite        tokens, sessions, audit trail and hidden values, see reports/access/ledger.py
 <data>/engine/              the embedded engine; for a server, the name by which it knows this installation
 <data>/known-values.json    values that are published, see ingest/values.py
+<data>/last-backup          empty; its time is that of the last backup
 <data>/simulated            there if `collector simulate` made the reports in here
 """
 
@@ -102,6 +103,11 @@ class Layout:
     def known_values(self) -> Path:
         """The values that are published, see ingest/values.py."""
         return self.data / "known-values.json"
+
+    @property
+    def last_backup(self) -> Path:
+        """The file whose time is that of the last backup."""
+        return self.data / "last-backup"
 
     @property
     def simulated(self) -> Path:

@@ -71,6 +71,10 @@ PERMIT_ENDS = _gauge(
 PEPPERS_END = _gauge(
     "telemetry_peppers_end_timestamp_seconds", "Beginning of the first quarter without a pepper, of `collector ingest`."
 )
+LAST_BACKUP = _gauge(
+    "telemetry_last_backup_timestamp_seconds",
+    "When `collector backup` last took a backup; not a number before the first.",
+)
 BUILD = _gauge("telemetry_build_info", "The program's version; always 1.", ["version"])
 STARTED = _gauge("telemetry_start_timestamp_seconds", "When `collector serve`, or this part of it, was started.")
 PROCESS_RESTARTS = Counter("telemetry_process_restarts", "Processes of ours that ended and were started again.")

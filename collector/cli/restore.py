@@ -62,6 +62,7 @@ def command(settings: Settings, directory: Path, check: bool, publish_again: boo
     click.echo(f"{answer['rows']:,} rows are back; every partition was compared")
     if answer["withheld"]:
         click.echo(f"closed without counts, since they may have been published before: {', '.join(answer['withheld'])}")
+    click.echo("tokens and hidden values are those of the backup: revoke or hide again what was since")
     if settings.store_url is None:
         click.echo(f"next: put the peppers back into {settings.data}/secrets, then start the collector")
 

@@ -159,6 +159,18 @@ def test_certificate_and_permit_have_ended(watched: Watched) -> None:
         site.reload("done")
 
 
+@everything
+def test_backups_that_stopped(watched: Watched) -> None:
+    data = watched.site.data
+    with watched.expecting("BackupOld"):
+        into = str(data.with_name("backups"))
+        collector("backup", "--data", str(data), "--to", into)
+        long_ago = time.time() - 3 * 86400
+        os.utime(data / "last-backup", (long_ago, long_ago))
+        watched.see("BackupOld")
+        collector("backup", "--data", str(data), "--to", into)
+
+
 def test_segment_that_the_store_cannot_read(watched: Watched) -> None:
     with watched.expecting("SegmentsQuarantined"):
         watched.site.put_segment(TODAY, readable=False)
