@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from collector.configuration import Configuration, read_configuration
@@ -14,7 +15,9 @@ from schemas.generate import ROOT, published_files
 from schemas.outcomes import Outcome
 from schemas.policy import SHIPPED_POLICY, load_policy
 from schemas.problems import ConfigurationError
+from schemas.record import record_problems
 from schemas.reports import REPORTS
+from schemas.review import misdated, reviews
 
 if TYPE_CHECKING:
     from collector.settings import Settings
@@ -38,6 +41,30 @@ def problems(settings: Settings) -> list[str]:
     return found + _drift()
 
 
+@dataclass(frozen=True)
+class Reviews:
+    """What the dates of the permits ask for: problems that have come, and warnings of those to come, a line each."""
+
+    problems: list[str]
+    warnings: list[str]
+
+
+def permit_reviews(settings: Settings, today: dt.date) -> Reviews:
+    """What is due on `today` of the permits in the policy that these settings name.
+
+    A policy that cannot be read has no dates; `problems` says why it cannot.
+    """
+    try:
+        policy = load_policy(settings.policy)
+    except ConfigurationError:
+        return Reviews([], [])
+    due = reviews(policy, today)
+    return Reviews(
+        problems=[*misdated(policy, today), *(str(review) for review in due if review.is_overdue)],
+        warnings=[str(review) for review in due if not review.is_overdue],
+    )
+
+
 def _example_problems(configuration: Configuration) -> list[str]:
     """Examples that the shipped policy and catalogue do not answer as they say."""
     validator = Validator(configuration.policy, configuration.catalogue, lambda _key, _day: _ID, lambda: _ID)
@@ -59,10 +86,13 @@ def judge(validator: Validator, example: Example) -> tuple[Outcome, str | None]:
 
 
 def _drift() -> list[str]:
-    """Generated files that are not what the shipped policy and models generate; none outside a checkout."""
-    found = []
+    """Promises that the shipped policy and models break, and generated files that are not what they generate.
+
+    Generated files are looked at in a checkout alone.
+    """
     try:
-        files = published_files(load_policy())
+        policy = load_policy()
+        found, files = record_problems(policy), published_files(policy)
     except ConfigurationError as error:
         return error.problems
     for path, content in files.items():

@@ -42,6 +42,12 @@ EVENTS = {
     ),
     "reloaded": _event("Policy, catalogue and certificate were read again and hold from now on."),
     "not_reloaded": _event("They were read again and not taken; what held before still does.", "because", "error"),
+    "permit_expires": _event("A permit of the policy is to be reviewed within 60 days.", "field", "owner", "expires"),
+    "permit_expired": _event(
+        "A permit was not reviewed in time; the field is still taken. Review it, or withdraw the field.",
+        *("field", "owner", "expires"),
+    ),
+    "permits_not_watched": _event("What is in use could not be read to look at its permits.", "because"),
     # taking reports
     "spool_recovered": _event("Rows that an earlier process had left open were sealed.", "rows"),
     "reports_refused": _event("Reports of the last minute with an outcome worth looking into.", "outcome", "reports"),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
-from collector import metrics, service_manager
+from collector import metrics, permit_watch, service_manager
 from collector.condition import Condition
 from collector.configuration import Configuration, accept, accepted, fingerprint, read_configuration
 from collector.ingest import segment
@@ -107,6 +107,7 @@ class Supervisor:
         }
         self._begin(self._announce_when_ready(store, addresses, configuration, paths))
         self._begin(_feed_watchdog())
+        self._begin(permit_watch.watch(paths))
         await self._stop.wait()
         service_manager.notify("STOPPING=1")
         for task in self._tasks:
@@ -197,6 +198,7 @@ class Supervisor:
                     _mark(paths, configuration)
                     log.info("reloaded")
                     condition.take(configuration)
+                    permit_watch.say(configuration.policy, dt.datetime.now(dt.UTC).date())
                     metrics.RELOADS.labels("done").inc()
                 else:
                     log.error("not_reloaded", because="a process did not take it; its line above says why")

@@ -1,7 +1,8 @@
 """The fields of a report: one annotated type each, with its format, bounds, meaning and an example.
 
-Formats are ASCII and deliberately narrow: a value that could carry a host name, an address or free
-text does not fit. A field that a client does not send is stored as the empty string.
+Formats are ASCII and deliberately narrow: free text, a mail address or a path does not fit. They cannot tell what
+somebody means: `10.0.0.5` is a version like any other, and `web-1.example.com` has the form of a system's name
+(schemas/weaknesses.toml). A field that a client does not send is stored as the empty string.
 """
 
 from __future__ import annotations

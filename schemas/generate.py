@@ -1,25 +1,31 @@
 """Writes what is published from the policy and the models; `make schemas` runs it, a test finds drift.
 
 Written: a JSON Schema for each report, `permits.json` (what clients may send; a copy is embedded in
-each client, in the shell and Tcl clients in the form of their language) and `DATA.md` for people.
+each client, in the shell and Tcl clients in the form of their language), for people `DATA.md`, `CLAUSES.md` and
+`deploy/WEAKNESSES.md`, and what the record of earlier promises has to hold more of (`schemas/record.py`).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from schemas.clause_map import clause_map
 from schemas.data_dictionary import data_dictionary
 from schemas.policy import Policy, load_policy
+from schemas.record import RECORD, additions, record_problems
 from schemas.reports import REPORTS, json_schema
 from schemas.shell_permits import with_permits
 from schemas.tcl_permits import tcl_permits
+from schemas.weaknesses import weaknesses_page
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Path("schemas/published")
 CLIENT_COPIES = (Path("client_sdk/python/telemetry_client/permits.json"),)
 SHELL_CLIENT = Path("client_sdk/shell/telemetry-client")
+WEAKNESSES_PAGE = Path("deploy/WEAKNESSES.md")
 TCL_COPY = Path("client_sdk/tcl/lib/permits.tcl")
 
 
@@ -56,6 +62,8 @@ def published_files(policy: Policy) -> dict[Path, str]:
         for report in REPORTS.values()
     }
     files |= {PUBLISHED / "permits.json": permits_text, PUBLISHED / "DATA.md": data_dictionary(policy)}
+    files |= {PUBLISHED / "CLAUSES.md": clause_map(policy), WEAKNESSES_PAGE: weaknesses_page()}
+    files |= {RECORD.relative_to(ROOT) / path: content for path, content in additions(policy).items()}
     # A part of a file that is only in a checkout.
     if (ROOT / SHELL_CLIENT).exists():
         files[SHELL_CLIENT] = with_permits((ROOT / SHELL_CLIENT).read_text(encoding="utf-8"), permits(policy))
@@ -68,8 +76,13 @@ def _pretty(content: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Writes every generated file."""
-    for path, content in published_files(load_policy()).items():
+    """Writes every generated file; nothing, where that would record a promise that breaks an earlier one."""
+    policy = load_policy()
+    problems = record_problems(policy)
+    if problems:
+        sys.exit("\n".join(problems))
+    for path, content in published_files(policy).items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / path).write_text(content, encoding="utf-8")
 
 

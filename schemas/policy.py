@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.problems import ConfigurationError, parse, read_toml
 
@@ -19,6 +19,8 @@ SHIPPED_POLICY = Path(__file__).parent / "policy.toml"
 
 Source = Literal["vm", "cloud", "container", "installbuilder"]
 IMAGE_SOURCES: tuple[Source, ...] = ("vm", "cloud", "container")
+# An expiry that lies further ahead than this is no promise of a review.
+MOST_DAYS_TO_REVIEW = 3 * 366
 
 
 class _Entry(BaseModel):
@@ -26,25 +28,44 @@ class _Entry(BaseModel):
 
 
 class Clause(_Entry):
-    """One paragraph of the policy and what this system does about it."""
+    """One paragraph of the policy and what this system does about it.
 
-    id: str
-    says: str
+    Attributes:
+        by: the tests that would fail if it were not kept, each as `tests/FILE.py::test_name`, or `tests/FILE.py`
+            for all of a file.
+        why: the decision or the reason, in words.
+    """
+
+    id: str = Field(min_length=1)
+    says: str = Field(min_length=1)
     status: Literal["enforced", "permitted, not used", "outside"]
-    by: str = ""
+    by: tuple[str, ...] = ()
     why: str = ""
+
+    @field_validator("by", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return ((value,) if value else ()) if isinstance(value, str) else value
 
 
 class Permit(_Entry):
-    """One field that may leave a machine, from which sources, by which clause and until when."""
+    """One field that may leave a machine, from which sources, by which clause and until when.
+
+    Attributes:
+        owner: the role, never a person, that answers for the field and reviews it.
+        last_review: when it last did.
+        expires: the last day that the permit holds without another review, see `schemas/review.py`.
+        retention_days: how long a report with the field is kept at most.
+        withdrawn: the field is blanked on arrival.
+    """
 
     field: str
     sources: tuple[Source, ...] = Field(min_length=1)
     clause: str
     basis: Literal["named", "such as", "counting"]
     signed_off_by: str = ""
-    purpose: str
-    owner: str
+    purpose: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
     last_review: dt.date
     expires: dt.date
     retention_days: int = Field(ge=1, le=400)
@@ -52,11 +73,19 @@ class Permit(_Entry):
 
 
 class Policy(_Entry):
-    """The whole policy: who answers for it, its clauses and its permits."""
+    """The whole policy: who answers for it, its clauses and its permits.
+
+    Attributes:
+        dated: the date of the policy that lawyers wrote.
+        revision: of this file, which changes with reviews and tests too; each is kept, see `schemas/record.py`.
+        revised: when this revision was made.
+    """
 
     id: str
     title: str
     dated: dt.date
+    revision: int = Field(default=1, ge=1)
+    revised: dt.date | None = None
     contact: str
     url: str
     clauses: tuple[Clause, ...]
@@ -99,8 +128,20 @@ class Policy(_Entry):
                 found.append("permit license_key: only source installbuilder may send a licence key")
             if permit.field == "product" and permit.withdrawn:
                 found.append("permit product: cannot be withdrawn; remove the product from the catalogue instead")
+            found += _review_problems(permit)
         found += [f"permit {f} from {s}: given {n} times" for (f, s), n in seen.items() if n > 1]
         return found
+
+
+def _review_problems(permit: Permit) -> list[str]:
+    found = []
+    if "@" in permit.owner:
+        found.append(f"permit {permit.field}: owner is a role, not a person's address")
+    if permit.expires < permit.last_review:
+        found.append(f"permit {permit.field}: expires {permit.expires}, before its last review {permit.last_review}")
+    if (permit.expires - permit.last_review).days > MOST_DAYS_TO_REVIEW:
+        found.append(f"permit {permit.field}: expires {permit.expires}, more than three years after its last review")
+    return found
 
 
 def load_policy(path: Path = SHIPPED_POLICY) -> Policy:

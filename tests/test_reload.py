@@ -103,6 +103,32 @@ def test_withdrawn_field_is_blanked_from_that_moment_on_open_connections(server:
         assert [one.sock for one in open_before] == sockets
 
 
+def expire_languages(text: str) -> str:
+    """The policy with the permits of `language` as nobody reviewed them for a year."""
+    head, *parts = text.split('field = "language"\n')
+    for old, new in (("last_review = 2026-11-02", "last_review = 2024-11-02"), ("2028-11-30", "2025-11-30")):
+        parts = [part.replace(old, new, 1) for part in parts]
+    return 'field = "language"\n'.join([head, *parts])
+
+
+def test_permit_that_has_expired_is_said_at_start_and_reload_and_the_field_is_still_taken(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(expire_languages(SHIPPED_POLICY.read_text(encoding="utf-8")), encoding="utf-8")
+    with running(tmp_path / "data", "--policy", str(policy)) as server:
+        for times in (1, 2):
+            said = [json.loads(line) for line in server.log.read_text().splitlines() if "permit_expired" in line]
+            owners = [line["owner"] for line in said]
+            assert (
+                sorted(owners) == ["InstallBuilder product management"] * times + ["image product management"] * times
+            )
+            assert {(e["level"], e["field"], e["expires"]) for e in said} == {("error", "language", "2025-11-30")}
+            reload(server)
+        with connections(server, 1) as (one,):
+            assert ask(one, "POST", BOOT, GOOD)[0] == 202
+            assert "language" in permitted_fields(one)
+        assert server.metric('telemetry_fields_blanked_total{report="image-boot/1"}') == 0
+
+
 def test_product_that_is_added_may_report_at_once(server: Server) -> None:
     new = GOOD | {"product": "brand-new"}
     with connections(server) as open_before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from pathlib import Path
@@ -19,10 +20,22 @@ from schemas.problems import ConfigurationError
 @click.option("--menu", metavar="FILE", help="The published tables.  [default: the shipped one]")
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
-def command(config: Path | None, form: str, **files: str | None) -> None:
+@click.option(
+    "--on",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Judge the permits as they will stand on this day.  [default: today, UTC]",
+)
+def command(config: Path | None, form: str, day: dt.datetime | None, **files: str | None) -> None:
     """Check policy, catalogue, schemas, examples, menu and settings.
 
-    Lists every problem at once and ends with exit code 1 if there is any. Starts nothing, stores nothing.
+    Lists every problem at once and ends with exit code 1 if there is any. A permit that expires within 60 days is a
+    warning and changes no exit code; one that has expired is a problem. Starts nothing, stores nothing.
+
+    \b
+    collector check --policy policy.toml
+    collector check --on 2029-01-01        # what will have to be reviewed by then
     """
     from collector import check
     from collector.configuration import read_configuration
@@ -37,9 +50,12 @@ def command(config: Path | None, form: str, **files: str | None) -> None:
         settings = read_settings(None, **files)
         os.environ.update(own)
     found += check.problems(settings)
+    due = check.permit_reviews(settings, (day or dt.datetime.now(dt.UTC)).date())
+    found += due.problems
     if form == "json":
-        click.echo(json.dumps({"problems": found}))
-    elif found:
+        click.echo(json.dumps({"problems": found, "warnings": due.warnings}))
+        raise SystemExit(1 if found else 0)
+    if found:
         for problem in found:
             click.echo(problem)
         click.echo(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
@@ -49,5 +65,7 @@ def command(config: Path | None, form: str, **files: str | None) -> None:
             f"no problems: {numbers['permits']} permits of {numbers['policy']}, {numbers['products']} products, "
             f"{len(numbers['reports'])} reports, {numbers['tables']} tables, {numbers['examples']} examples"
         )
+    for warning in due.warnings:
+        click.echo(f"warning: {warning}")
     if found:
         raise SystemExit(1)

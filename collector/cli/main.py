@@ -35,6 +35,7 @@ VERBS = {
     "audit": "Who looked at what, who signed in, who changed what others may do.",
     "quarantine": "Look at, load again or give up what the store could not read.",
     "doctor": "What uses the disk, what is stuck, and what may go.",
+    "policy": "What may leave a machine, and what a changed policy would mean.",
     "check": "Check policy, catalogue, schemas, examples, menu and settings.",
 }
 

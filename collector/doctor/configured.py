@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from collector.check import problems
+from collector.check import permit_reviews, problems
 from collector.configuration import fingerprint, in_use, read_configuration
 from collector.doctor.finding import Finding
 from collector.ingest.tls import CertificateError, check_pair, seen_by_a_client
-from schemas.policy import load_policy
-from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from collector.doctor.case import Case
     from collector.settings import Settings
 
-_REVIEW_DAYS = 30
 _RENEW_DAYS = 14
 _EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
 
@@ -51,21 +47,12 @@ def _in_use(case: Case) -> Iterator[Finding]:
 
 
 def _permits(settings: Settings, today: dt.date) -> Iterator[Finding]:
-    try:
-        policy = load_policy(settings.policy)
-    except ConfigurationError:
-        return  # said already
-    ends = defaultdict(set)
-    for permit in policy.permits_:
-        if not permit.withdrawn:
-            ends[permit.expires].add(permit.field)
-    for day, fields in sorted(ends.items()):
-        names, left = ", ".join(sorted(fields)), (day - today).days
-        todo = f"have the policy's owner review it, and write the new date in {settings.policy}, or withdraw the field"
-        if left < 0:
-            yield Finding.problem(f"the permit of {names} expired on {day}", todo)
-        elif left <= _REVIEW_DAYS:
-            yield Finding.warning(f"the permit of {names} expires on {day}, in {left} days", todo)
+    due = permit_reviews(settings, today)
+    todo = f"have its owner review it, and write the new date in {settings.policy}, or withdraw the field"
+    for line in due.problems:
+        yield Finding.problem(line, todo)
+    for line in due.warnings:
+        yield Finding.warning(line, todo)
 
 
 def _certificate(certificate: Path, key: Path, now: dt.datetime) -> Iterator[Finding]:

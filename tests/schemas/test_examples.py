@@ -37,3 +37,22 @@ def test_published_schema_agrees_with_the_server(example: Example) -> None:
     # JSON Schema's `$` matches before a final line end in Python's regular expressions, not in others.
     content = json.loads(example.body.replace(b"\\n", b"\\u0000"))
     assert schema.is_valid(content) == (example.outcome is Outcome.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("field", "fits", "does_not"),
+    [
+        ("product_version", ("1.0-jane", "10.0.0.5"), ("jane@example.com", "built by jane", "/home/jane", "jane")),
+        ("os_version", ("web-1.example.com",), ("10.0.0.5", "jane@example.com", "Debian of jane")),
+        ("instance_type", ("jane.example.com", "ip-10-0-0-5"), ("10.0.0.5", "jane@example.com", "a/b")),
+        ("language", (), ("jane", "10.0.0.5", "web-1.example.com")),
+    ],
+)
+def test_formats_keep_out_free_text_and_cannot_tell_what_a_value_means(
+    field: str, fits: tuple[str, ...], does_not: tuple[str, ...]
+) -> None:
+    """What fits is a known weakness, told in deploy/WEAKNESSES.md."""
+    schema = json_schema(REPORTS["image-boot/1"])["properties"][field]
+    validator = jsonschema.Draft202012Validator(schema)
+    assert [value for value in fits if not validator.is_valid(value)] == []
+    assert [value for value in does_not if validator.is_valid(value)] == []

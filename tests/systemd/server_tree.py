@@ -96,7 +96,7 @@ class Machine:
     tree: Tree
     leader: int
 
-    def run(self, script: str, *, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, *, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs a script in there as root; its two outputs in one."""
         # The working directory that is entered with is none of the machine's.
         enter = ["nsenter", f"--target={self.leader}", "--all", "sh", "-c"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _HTTP_OK = "200"
+_NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
 def data_page(dictionary: str, claim: dict[str, Any]) -> str:
@@ -54,11 +56,16 @@ def api_page() -> str:
 
 
 def markdown(text: str) -> Markup:
-    """Markdown as HTML: its headings begin below the page's own, its tables scroll in boxes of their own."""
+    """Markdown as HTML: its headings begin below the page's own, its tables scroll in boxes of their own.
+
+    A heading can be linked to by its words: `#document-known-weaknesses`.
+    """
     tokens = _reader().parse(text)
-    for token in tokens:
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
+        if token.type == "heading_open" and after:
+            token.attrSet("id", f"document-{_NO_WORD.sub('-', after.content.lower()).strip('-')}")
     return Markup(_reader().renderer.render(tokens, _reader().options, {}))  # noqa: S704 - HTML in it was escaped
 
 

@@ -20,6 +20,7 @@ from collector.reports.question import read_question
 from collector.reports.remembered import remembering
 from collector.reports.usage import ABSENT
 from schemas.catalogue import Catalogue
+from schemas.weaknesses import weaknesses
 from tests.reports.pages.conftest import NOW
 from tests.reports.pages.reading import Elements, read
 
@@ -70,6 +71,17 @@ async def test_nothing_leads_nowhere(pages: TestClient) -> None:
             if not address.startswith("/products/") or address in PAGES:
                 waiting += [a for a in sorted(found.addresses) if not any(aside in a for aside in asides)]
     assert len(seen) > 100
+
+
+async def test_data_page_leads_to_weaknesses_clauses_and_history(pages: TestClient) -> None:
+    text = await read(pages, "/data")
+    found = Elements(text)
+    within = {address[1:] for address in found.addresses if address.startswith("#")}
+    wanted = {"known-weaknesses", "the-policy-clause-by-clause", "what-changed"}
+    assert {f"document-{name}" for name in wanted} <= within
+    assert within <= set(found.ids)
+    assert [one.title for one in weaknesses() if one.title not in unescape(text)] == []
+    assert "Revision 1, 2026-11-23" in text
 
 
 async def test_overview_shows_what_the_api_answers(pages: TestClient) -> None:
