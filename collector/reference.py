@@ -1,4 +1,4 @@
-"""Writes deploy/REFERENCE.md: every setting, answer, metric and log event, from the code that has them.
+"""Writes deploy/REFERENCE.md: every setting, page, answer, metric and log event, from the code that has them.
 
 `make schemas` runs it; a test fails when the page and the program differ.
 """
@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from collector import metrics
 from collector.events import EVENTS
 from collector.ingest.answers import RETRY_AFTER_SECONDS
+from collector.ingest.openapi import PAGES
 from collector.settings import PREFIX, Settings
 from schemas.outcomes import Outcome
 
@@ -19,7 +20,7 @@ PAGE = Path(__file__).parent.parent / "deploy" / "REFERENCE.md"
 
 _HEAD = """# Reference
 
-Settings, answers, metrics and log events. Made from the program by `make schemas`; do not edit.
+Settings, pages, answers, metrics and log events. Made from the program by `make schemas`; do not edit.
 [OPERATING.md](OPERATING.md) tells what to do with them.
 """
 # Their defaults are paths inside the installed package.
@@ -28,7 +29,7 @@ _SHIPPED = {"policy", "catalogue"}
 
 def page() -> str:
     """The page."""
-    return "\n".join([_HEAD, *_settings(), *_answers(), *_metrics(), *_events()])
+    return "\n".join([_HEAD, *_settings(), *_pages(), *_answers(), *_metrics(), *_events()])
 
 
 def _settings() -> list[str]:
@@ -51,6 +52,19 @@ def _written(default: object) -> str:
     if default is None or default == ():
         return ""
     return f"{default:,}" if isinstance(default, int | float) and default >= 10_000 else f"`{default}`"  # noqa: PLR2004 - where commas help
+
+
+def _pages() -> list[str]:
+    lines = [
+        "## Pages",
+        "",
+        "What the ingest port tells everybody, beside taking reports. What the policy decides is that of the file in",
+        "use, from SIGHUP on; caches may keep it for a minute.",
+        "",
+        "| page | what |",
+        "| --- | --- |",
+    ]
+    return [*lines, *(f"| `{path}` | {what} |" for path, (what, _type, _schema) in PAGES.items()), ""]
 
 
 def _answers() -> list[str]:

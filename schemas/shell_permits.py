@@ -41,9 +41,10 @@ def with_permits(client: str, permits: Mapping[str, Any]) -> str:
 
 
 def shell_block(permits: Mapping[str, Any]) -> str:
-    """Whose policy it is, and the functions `terms`, `permit` and `admits`."""
+    """Whose policy it is, the reports, and the functions `terms`, `permit` and `admits`."""
     policy, reports = permits["policy"], permits["reports"]
-    lines = [f"POLICY_{key.upper()}={_quoted(policy[key])}" for key in ("title", "dated", "contact", "url")]
+    lines = [f"POLICY_{key.upper()}={_quoted(policy[key])}" for key in ("id", "title", "dated", "contact", "url")]
+    lines.append(f"REPORTS={_quoted(chr(10).join(reports))}")
     for head, body in (
         ("# terms REPORT: sets path, sources, fields and needed; fails for no report\nterms() {\n  case $1 in", _terms),
         (
@@ -58,7 +59,7 @@ def shell_block(permits: Mapping[str, Any]) -> str:
 
 def _terms(reports: Mapping[str, Any]) -> Iterator[str]:
     for name, report in reports.items():
-        fields = sorted(report["fields"], key=_rank)
+        fields = sorted(report["fields"], key=rank)
         needed = [field for field in fields if report["fields"][field]["required"]]
         yield f"  {name})"
         yield f"    path={report['path']} sources={_quoted(' '.join(report['sources']))}"
@@ -68,7 +69,7 @@ def _terms(reports: Mapping[str, Any]) -> Iterator[str]:
 
 def _permit(reports: Mapping[str, Any]) -> Iterator[str]:
     for name, report in reports.items():
-        for field in sorted(report["fields"], key=_rank):
+        for field in sorted(report["fields"], key=rank):
             terms = report["fields"][field]
             yield f"  {name}:{field})"
             yield f"    allowed={_quoted(' ' + ' '.join(terms['sources']) + ' ')} clause={_quoted(terms['clause'])}"
@@ -94,7 +95,7 @@ def _formats(reports: Mapping[str, Any]) -> Iterator[tuple[list[str], Mapping[st
     """Each field once for all reports in which its format is the same."""
     found: dict[tuple[str, str], tuple[list[str], Mapping[str, Any]]] = {}
     for name, report in reports.items():
-        for field in sorted(report["fields"], key=_rank):
+        for field in sorted(report["fields"], key=rank):
             terms = report["fields"][field]
             key = (field, repr([terms.get(part) for part in ("pattern", "maxLength", "enum")]))
             found.setdefault(key, ([], terms))[0].append(f"{name}:{field}")
@@ -194,5 +195,6 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _rank(name: str) -> int:
+def rank(name: str) -> int:
+    """Where a field stands among the others; one that is not known comes last."""
     return ORDER.index(name) if name in ORDER else len(ORDER)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The command line of the package: telemetry.tcl show|send|status|on|off|log|seal, see README.md. \
+# The command line of the package: telemetry.tcl show|verify|send|status|on|off|log|seal, see README.md. \
 exec tclsh "$0" ${1+"$@"}
 
 apply {{} {
@@ -18,7 +18,7 @@ apply {{} {
     }
 }}
 source -encoding utf-8 [file join [file dirname [file normalize [info script]]] package.tcl]
-foreach module {presentation arguments help output key_input background commands} {
+foreach module {presentation verification arguments help output key_input background commands} {
     source -encoding utf-8 [file join $::telemetry::directory lib $module.tcl]
 }
 unset module
@@ -54,7 +54,8 @@ proc ::telemetry::main {arguments} {
         # The class only: the text of an error might quote what was about to be sent.
         set kind [lindex [dict get $options -errorcode] 0]
         output::complain "telemetry-client: internal error ($kind); nothing was sent"
-        return [expr {"send" ni $arguments}]
+        # 1 is an answer of `verify`.
+        return [expr {"send" in $arguments ? 0 : "verify" in $arguments ? 2 : 1}]
     }
 }
 

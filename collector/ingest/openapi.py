@@ -36,6 +36,21 @@ _TEXT = {"type": "string"}
 _OBJECT = {"type": "object"}
 
 
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+# Path: what it is, media type, schema.
+PAGES = {
+    "/v1/policy": ("The policy and what it permits.", JSON, _OBJECT),
+    "/v1/permits.txt": ("What it permits, a line each; a client's `verify` compares it.", "text/plain", _TEXT),
+    "/v1/data": ("The data dictionary, for people.", "text/markdown", _TEXT),
+    "/openapi.json": ("This document.", JSON, _OBJECT),
+    "/livez": ("Whether the process runs.", JSON, _ALIVE),
+    "/readyz": ("Whether reports can be taken.", JSON, _reference("Readiness")),
+} | {f"/v1/schemas/{r.id}": (f"The JSON Schema of {r.id}.", JSON, _OBJECT) for r in REPORTS.values()}
+
+
 def document() -> dict[str, Any]:
     """The document, OpenAPI 3.1."""
     return {
@@ -97,17 +112,12 @@ def _answers(outcomes: list[Outcome], *, with_batch: bool = False) -> dict[str, 
 
 
 def _documents() -> dict[str, Any]:
-    pages = {
-        "/v1/policy": ("The policy and what it permits.", JSON, _OBJECT),
-        "/v1/data": ("The data dictionary, for people.", "text/markdown", _TEXT),
-        "/openapi.json": ("This document.", JSON, _OBJECT),
-        "/livez": ("Whether the process runs.", JSON, _ALIVE),
-        "/readyz": ("Whether reports can be taken.", JSON, _reference("Readiness")),
-    } | {f"/v1/schemas/{r.id}": (f"The JSON Schema of {r.id}.", JSON, _OBJECT) for r in REPORTS.values()}
     paths: dict[str, Any] = {}
-    for path, (summary, media_type, schema) in pages.items():
-        found = {"description": summary, "content": {media_type: {"schema": schema}}}
-        responses = {"200": found, "405": _answers([Outcome.METHOD_NOT_ALLOWED])}
+    for path, (summary, media_type, schema) in PAGES.items():
+        found: dict[str, Any] = {"description": summary, "content": {media_type: {"schema": schema}}}
+        if path.startswith("/v1/") or path == "/openapi.json":
+            found["headers"] = {"Cache-Control": {"description": "A minute, for every cache.", "schema": _TEXT}}
+        responses: dict[str, Any] = {"200": found, "405": _answers([Outcome.METHOD_NOT_ALLOWED])}
         if path == "/readyz":
             responses["503"] = found | {"description": "Reports cannot be taken."}
         paths[path] = {"get": {"summary": summary, "responses": responses}}
@@ -134,10 +144,6 @@ def _components() -> dict[str, Any]:
 def _or_empty(field: dict[str, Any]) -> dict[str, Any]:
     """In a form, a field that is not needed may be left empty."""
     return {"anyOf": [field, {"const": ""}], "examples": field["examples"]}
-
-
-def _reference(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _name(report: Report) -> str:

@@ -22,6 +22,7 @@ from collector.rate import RateLimiter
 from schemas.data_dictionary import data_dictionary
 from schemas.generate import permits
 from schemas.outcomes import Outcome
+from schemas.permits_text import permits_text
 from schemas.reports import REPORTS, json_schema
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ ADMISSION = web.AppKey("admission", Admission)
 RATE = web.AppKey("rate", RateLimiter)
 _CLIENT = re.compile(r"product-telemetry/([0-9]{1,6})(?![0-9])")
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
+# What the policy permits may be kept by a cache, but not for long: a field that is withdrawn is to show as withdrawn.
+_CACHED = {"Cache-Control": "public, max-age=60"}
 
 
 def build(
@@ -79,13 +82,14 @@ class Documents:
         pages = {"/v1/policy": permits(policy), "/openapi.json": openapi.document()}
         pages |= {f"/v1/schemas/{report.id}": json_schema(report) for report in REPORTS.values()}
         self.pages = {path: (orjson.dumps(content), "application/json") for path, content in pages.items()}
+        self.pages["/v1/permits.txt"] = (permits_text(permits(policy)).encode("ascii"), "text/plain")
         self.pages["/v1/data"] = (data_dictionary(policy).encode(), "text/markdown")
 
 
 def _page(documents: Documents, path: str) -> Handler:
     async def handler(_: web.Request) -> web.Response:
         content, content_type = documents.pages[path]
-        return web.Response(body=content, content_type=content_type, charset="utf-8")
+        return web.Response(body=content, content_type=content_type, charset="utf-8", headers=_CACHED)
 
     return handler
 

@@ -165,7 +165,8 @@ def test_wrong_method_names_the_right_one(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/livez", "/readyz", "/v1/policy", "/v1/schemas/image-boot/1", "/openapi.json", "/v1/data"]
+    "path",
+    ["/livez", "/readyz", "/v1/policy", "/v1/schemas/image-boot/1", "/openapi.json", "/v1/data", "/v1/permits.txt"],
 )
 def test_public_pages_answer(server: Server, path: str) -> None:
     with urllib.request.urlopen(server.ingest + path) as response:

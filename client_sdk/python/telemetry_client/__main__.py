@@ -31,7 +31,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except Exception as error:  # noqa: BLE001 - see the module's first line
         # The class only: the text of an error might quote what was about to be sent.
         print(f"telemetry-client: internal error ({type(error).__name__}); nothing was sent", file=sys.stderr)
-        return 0 if "send" in given else 1
+        # 1 is an answer of `verify`.
+        return 0 if "send" in given else 2 if "verify" in given else 1
 
 
 if __name__ == "__main__":

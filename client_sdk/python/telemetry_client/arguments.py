@@ -24,6 +24,8 @@ _EXAMPLES = """\
 examples:
   telemetry-client show
       what would be sent from this machine, byte for byte, and why it may be
+  telemetry-client verify --url https://telemetry.example.com
+      whether the collector's policy permits what this client was built with
   telemetry-client on
   telemetry-client send --url https://telemetry.example.com --product wordpress --product-version 6.4.2-0
       allow it, then report one boot
@@ -98,6 +100,15 @@ def _add_reporting(commands: _Commands) -> None:
         description="Prints the body that would be sent, where each value comes from and what it is for.",
     )
     show.add_argument("--reveal-key", action="store_true", help="show the licence key instead of asterisks")
+    verify = commands.add_parser(
+        "verify",
+        parents=[_collector_options(), places, forms],
+        help="tell what changed in the collector's policy since it was built",
+        description="Asks the collector for its current policy and tells what changed since this client was built, "
+        "and whether all that may be sent from here is still permitted. It says nothing about this machine; because "
+        "you ask for it, it connects also where telemetry is off. Exit code: 0 the same, 1 differs, 2 not compared.",
+    )
+    verify.add_argument("--product", default="", metavar="NAME", help="whose reports, such as installbuilder")
     send = commands.add_parser(
         "send",
         parents=[facts, places, forms],
@@ -115,13 +126,14 @@ def _add_reporting(commands: _Commands) -> None:
         action="store_true",
         help="return at once; a process of its own sends, and ends within the timeout plus one second",
     )
-    send.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=TOTAL_SECONDS,
-        metavar="SECONDS",
-        help=f"for everything together, DNS included; at most {_LONGEST_SECONDS:g} (default: %(default)g)",
-    )
+    for asks in (send, verify):
+        asks.add_argument(
+            "--timeout",
+            type=_seconds,
+            default=TOTAL_SECONDS,
+            metavar="SECONDS",
+            help=f"for everything together, DNS included; at most {_LONGEST_SECONDS:g} (default: %(default)g)",
+        )
     status = commands.add_parser(
         "status",
         parents=[_collector_options(), places, forms],

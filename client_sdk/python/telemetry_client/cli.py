@@ -1,8 +1,8 @@
-"""The commands of `telemetry-client`: show, send, status, log, on, off, seal.
+"""The commands of `telemetry-client`: show, verify, send, status, log, on, off, seal.
 
 Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored everywhere, an
 image not be sealed, or a dry run's report would be refused; 2 wrong usage (arguments, a refused address, no product
-known).
+known). Those of `verify` are those of cmp: 0 the same, 1 differs, 2 could not be compared.
 """
 
 from __future__ import annotations
@@ -59,6 +59,15 @@ def _show(client: Client, parsed: argparse.Namespace) -> int:
     told = describe_report(client, report, reveals_key=parsed.reveal_key)
     _print(parsed, told, report_lines(told))
     return 0
+
+
+def _verify(client: Client, parsed: argparse.Namespace) -> int:
+    # Only here: no other command loads what connects before it may.
+    from telemetry_client.verification import verification_lines, verify  # noqa: PLC0415
+
+    told = verify(client, client.compose(Given(product=parsed.product)), Deadline(parsed.timeout))
+    _print(parsed, told, verification_lines(told))
+    return {"same": 0, "differs": 1}.get(told["outcome"], 2)
 
 
 def _send(client: Client, parsed: argparse.Namespace) -> int:
@@ -215,6 +224,7 @@ def drop_output() -> None:
 
 _COMMANDS = {
     "show": _show,
+    "verify": _verify,
     "send": _send,
     "status": _status,
     "log": _log,

@@ -11,7 +11,7 @@ import json
 import pkgutil
 import re
 from dataclasses import dataclass
-from typing import Any, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 IMAGE_BOOT = "image-boot/1"
 INSTALLBUILDER_RUN = "installbuilder-run/1"
@@ -64,11 +64,17 @@ class ReportPermits:
 class Permits:
     """The whole list, and whose policy it is."""
 
+    id: str
     title: str
     dated: str
     contact: str
     url: str
     reports: Mapping[str, ReportPermits]
+
+    @property
+    def policy(self) -> Dict[str, str]:
+        """Whose policy it is, which version of it, and where it is to be read."""
+        return {name: getattr(self, name) for name in ("id", "title", "dated", "url", "contact")}
 
     def problem_with(self, report_id: str, body: Mapping[str, Any]) -> Optional[Problem]:
         """The first thing that forbids to send `body` as this report; None where it is permitted."""
@@ -111,7 +117,7 @@ def load_permits() -> Permits:
     published = json.loads(data.decode("utf-8"))
     policy = published["policy"]
     reports = {name: _report(name, entry) for name, entry in published["reports"].items()}
-    return Permits(policy["title"], policy["dated"], policy["contact"], policy["url"], reports)
+    return Permits(policy["id"], policy["title"], policy["dated"], policy["contact"], policy["url"], reports)
 
 
 def _report(name: str, entry: Mapping[str, Any]) -> ReportPermits:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from telemetry_client.machine import Machine
     from telemetry_client.report import Report
 
+BUILT_IN = "built into this client; `telemetry-client verify` compares it with the collector's"
+
 
 def describe_report(client: Client, report: Report, *, reveals_key: bool) -> Dict[str, Any]:
     """Everything `show` tells about a report."""
@@ -36,7 +38,6 @@ def describe_report(client: Client, report: Report, *, reveals_key: bool) -> Dic
     if masked:
         values["license_key"] = MASK
     body = mask_key(report.body) if masked else report.body.decode("ascii")
-    permits = client.permits
     return {
         "report": report.id,
         "url": endpoint.url + report.path if isinstance(endpoint, Endpoint) else None,
@@ -59,12 +60,7 @@ def describe_report(client: Client, report: Report, *, reveals_key: bool) -> Dic
         "body": body,
         "body_bytes": len(report.body),
         "license_key_is_masked": masked,
-        "policy": {
-            "title": permits.title,
-            "dated": permits.dated,
-            "url": permits.url,
-            "contact": permits.contact,
-        },
+        "policy": client.permits.policy,
     }
 
 
@@ -98,9 +94,15 @@ def report_lines(told: Mapping[str, Any]) -> List[str]:
         told["body"],
         "",
         f"Headers        Host, User-Agent: {USER_AGENT}, Content-Type, Content-Length, Connection; no others",
-        f"Policy         {policy['title']} of {policy['dated']}, {policy['url']}",
+        f"Policy         {policy_line(policy)}",
+        f"               {BUILT_IN}",
         f"Contact        {policy['contact']}",
     ]
+
+
+def policy_line(policy: Mapping[str, str]) -> str:
+    """Which version of whose policy, and where it is."""
+    return f"{policy['title']} of {policy['dated']} ({policy['id']}), {policy['url']}"
 
 
 def describe_status(client: Client, report: Report, image_file: str) -> Dict[str, Any]:

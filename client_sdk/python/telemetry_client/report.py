@@ -75,7 +75,7 @@ def compose(permits: Permits, facts: Mapping[str, Fact]) -> Report:
     left_out: List[LeftOut] = []
     missing: List[str] = []
     badly_formed: List[str] = []
-    for name, permit in sorted(terms.fields.items(), key=lambda item: _rank(item[0])):
+    for name, permit in sorted(terms.fields.items(), key=lambda item: field_rank(item[0])):
         fact = known.get(name)
         if fact is None:
             if permit.required:
@@ -98,9 +98,10 @@ def compose(permits: Permits, facts: Mapping[str, Fact]) -> Report:
 
 def encode_body(values: Mapping[str, str]) -> bytes:
     """The exact bytes of these values: compact ASCII, in the order that every client writes."""
-    ordered = {name: values[name] for name in sorted(values, key=_rank)}
+    ordered = {name: values[name] for name in sorted(values, key=field_rank)}
     return json.dumps(ordered, separators=(",", ":")).encode("ascii")
 
 
-def _rank(name: str) -> int:
+def field_rank(name: str) -> int:
+    """Where a field stands in a body."""
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)

@@ -1,4 +1,4 @@
-"""One POST, bounded in time whatever the network does.
+"""One request, bounded in time whatever the network does.
 
 Invariants: certificates are always verified, end to end also through a proxy; redirects are never followed; the
 body never appears in an error; nothing raises for what the network does. DNS and a server that drips a byte at
@@ -34,7 +34,8 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 class Answer(NamedTuple):
     """What came back: HTTP status, outcome and field codes, seconds to wait; or status 0 and the trouble.
 
-    was_handed: whether the body was handed to a connection, answered or not.
+    was_handed: whether the body was handed to a connection, answered or not. content: what came, untrusted; empty
+    where it was longer than `MAX_ANSWER_BYTES`.
     """
 
     status: int
@@ -43,14 +44,23 @@ class Answer(NamedTuple):
     retry_after: Optional[float] = None
     trouble: str = ""
     was_handed: bool = False
+    content: bytes = b""
 
 
 def post(endpoint: Endpoint, path: str, body: bytes, deadline: Deadline, proxy: Optional[Proxy] = None) -> Answer:
     """Posts `body` to `path` below the endpoint and returns before the deadline."""
-    exchange = _Exchange(endpoint, path, body, deadline, proxy)
+    return _run(_Exchange(endpoint, path, body, deadline, proxy))
+
+
+def get(endpoint: Endpoint, path: str, deadline: Deadline, proxy: Optional[Proxy] = None) -> Answer:
+    """Gets `path` below the endpoint and returns before the deadline; nothing of this machine is in the question."""
+    return _run(_Exchange(endpoint, path, None, deadline, proxy))
+
+
+def _run(exchange: _Exchange) -> Answer:
     thread = threading.Thread(target=exchange.run, name="telemetry-client", daemon=True)
     thread.start()
-    thread.join(deadline.remaining())
+    thread.join(exchange.connecting.deadline.remaining())
     if exchange.answers:
         return exchange.answers[0]
     exchange.connecting.abandon()
@@ -60,7 +70,9 @@ def post(endpoint: Endpoint, path: str, body: bytes, deadline: Deadline, proxy: 
 class _Exchange:
     """One connection and one request on it; runs in its own thread."""
 
-    def __init__(self, endpoint: Endpoint, path: str, body: bytes, deadline: Deadline, proxy: Optional[Proxy]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, path: str, body: Optional[bytes], deadline: Deadline, proxy: Optional[Proxy]
+    ) -> None:
         self.endpoint = endpoint
         self.target = endpoint.base_path + path
         self.body = body
@@ -104,11 +116,14 @@ class _Exchange:
                 raise socket.timeout
             connection.sock.settimeout(self.connecting.seconds_left())
             # putrequest instead of request(): no header but these leaves this machine.
-            connection.putrequest("POST", self.target, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(
+                "GET" if self.body is None else "POST", self.target, skip_host=True, skip_accept_encoding=True
+            )
             connection.putheader("Host", self.endpoint.authority)
             connection.putheader("User-Agent", USER_AGENT)
-            connection.putheader("Content-Type", "application/json")
-            connection.putheader("Content-Length", str(len(self.body)))
+            if self.body is not None:
+                connection.putheader("Content-Type", "application/json")
+                connection.putheader("Content-Length", str(len(self.body)))
             connection.putheader("Connection", "close")
             self.was_handed = True
             connection.endheaders(self.body)
@@ -144,7 +159,8 @@ def _read(response: http.client.HTTPResponse) -> Answer:
         told = json.loads(text) if len(text) <= MAX_ANSWER_BYTES else None
         if isinstance(told, dict):
             outcome, field = _code(told.get("outcome")), _code(told.get("field"))
-    return Answer(response.status, outcome, field, _retry_after(response.getheader("Retry-After")))
+    retry_after = _retry_after(response.getheader("Retry-After"))
+    return Answer(response.status, outcome, field, retry_after, content=text if len(text) <= MAX_ANSWER_BYTES else b"")
 
 
 def _code(value: object) -> str:

@@ -7,15 +7,15 @@ namespace eval ::telemetry::arguments {
     variable most_seconds 60
     # Each option: whether a value follows it, and which commands take it.
     variable options {
-        --product {1 {show send status}} --product-version {1 {show send}} --source {1 {show send}}
+        --product {1 {show verify send status}} --product-version {1 {show send}} --source {1 {show send}}
         --os-version {1 {show send}} --instance-type {1 {show send}} --language {1 {show send}}
-        --license-key-stdin {0 {show send}} --url {1 {show send status}}
-        --dry-run {0 send} --timeout {1 send} --background {0 send} --reveal-key {0 show}
-        --format {1 {show send status log}}
-        --state-dir {1 {show send status log on off seal}} --config {1 {show send status log on off seal}}
-        --root {1 {show send status log on off seal}}
+        --license-key-stdin {0 {show send}} --url {1 {show verify send status}}
+        --dry-run {0 send} --timeout {1 {verify send}} --background {0 send} --reveal-key {0 show}
+        --format {1 {show verify send status log}}
+        --state-dir {1 {show verify send status log on off seal}} --config {1 {show verify send status log on off seal}}
+        --root {1 {show verify send status log on off seal}}
     }
-    variable commands {show send status log on off seal}
+    variable commands {show verify send status log on off seal}
     variable choices {--source {vm cloud container} --format {text json}}
     variable usage "usage: telemetry-client COMMAND \[OPTION ...\]; see telemetry-client --help"
 }

@@ -1,8 +1,8 @@
-# The commands: show, send, status, log, on, off, seal.
+# The commands: show, verify, send, status, log, on, off, seal.
 #
 # Exit codes: 0 done, also when opted out and whatever the network did; 1 a choice could not be stored everywhere, an image
 # not be sealed, a dry run's report would be refused, or the standard output not be written; 2 wrong usage (arguments, a
-# refused address, no product known).
+# refused address, no product known). Those of `verify` are those of cmp: 0 the same, 1 differs, 2 could not be compared.
 
 namespace eval ::telemetry::commands {
     # For `show`, which has no --timeout.
@@ -34,9 +34,21 @@ proc ::telemetry::commands::Show {client parsed} {
     return 0
 }
 
+proc ::telemetry::commands::Verify {client parsed} {
+    set report [::telemetry::client::compose $client \
+        [dict create product [::telemetry::arguments::value $parsed --product]]]
+    set told [::telemetry::verification::verify $client $report [Deadline $parsed]]
+    ::telemetry::output::print $parsed $told [::telemetry::verification::lines $told]
+    return [dict get {same 0 differs 1 {not compared} 2} [::telemetry::json::text [::telemetry::json::at $told outcome]]]
+}
+
+proc ::telemetry::commands::Deadline {parsed} {
+    return [::telemetry::waiting::deadline \
+        [expr {int(1000 * [scan [::telemetry::arguments::value $parsed --timeout 8] %f])}]]
+}
+
 proc ::telemetry::commands::Send {client parsed} {
-    set milliseconds [expr {int(1000 * [scan [::telemetry::arguments::value $parsed --timeout 8] %f])}]
-    set deadline [::telemetry::waiting::deadline $milliseconds]
+    set deadline [Deadline $parsed]
     set is_dry_run [dict exists $parsed --dry-run]
     set given [Given $client $parsed]
     # Where nothing is sent nobody is kept waiting for a key.

@@ -8,6 +8,7 @@ Tells a product's vendor which version runs on which system, if you allow it.
 
 commands:
   show      print exactly what would be sent, and whether it would be
+  verify    tell what changed in the collector's policy since it was built
   send      send one report, if that is allowed
   status    whether it is on and which rule says so; collector, network, limits, outbox
   log       the last ten bodies that were handed to a connection
@@ -22,6 +23,8 @@ options:
 examples:
   telemetry-client show
       what would be sent from this machine, byte for byte, and why it may be
+  telemetry-client verify --url https://telemetry.example.com
+      whether the collector's policy permits what this client was built with
   telemetry-client on
   telemetry-client send --url https://telemetry.example.com --product wordpress --product-version 6.4.2-0
       allow it, then report one boot
@@ -37,16 +40,19 @@ examples:
       InstallBuilder's own report, with the licence key from standard input
 
 exit codes:
-  0  done; of `send` also without network and when opted out
+  0  done; of `send` also without network and when opted out; of `verify`: the same
   1  a choice could not be stored or an image not sealed; a dry run that the collector refuses; output that cannot be
-     written
-  2  wrong use: arguments, an address, no collector, or no product that is known
+     written; of `verify`: it differs
+  2  wrong use: arguments, an address, no collector, or no product that is known; of `verify`: not compared
 
 Nothing is sent before someone says yes: `on`, the administrator, or an image's default after a notice.
 Any "off" wins. See what decides with `telemetry-client status`.
 }
     variable commands {
         show {Prints the body that would be sent, where each value comes from and what it is for.}
+        verify {Asks the collector for its current policy and tells what changed since this client was built, and whether
+all that may be sent from here is still permitted. It says nothing about this machine; because you ask for it, it
+connects also where telemetry is off. Exit code: 0 the same, 1 differs, 2 not compared.}
         send {Sends one report. Exit code: 0 even without network or when opted out, 2 on wrong use; 1 only from
 --dry-run, where the collector would refuse the report.}
         status {Tells whether reports are allowed and which rule says so. Run it as the user, and in the environment, of
@@ -80,7 +86,10 @@ holds reports back until the image boots.}
         --root {DIR {facts and settings of a mounted image; an off of this machine still counts}}
         --help {{} this}
     }
-    variable product_of_status "whose reports: installbuilder never goes by an image's default"
+    variable product_of {
+        status {whose reports: installbuilder never goes by an image's default}
+        verify {whose reports, such as installbuilder}
+    }
 }
 
 # The help of the program, or of one command.
@@ -95,7 +104,7 @@ proc ::telemetry::help::text {command} {
 proc ::telemetry::help::OfCommand {command} {
     variable commands
     variable options
-    variable product_of_status
+    variable product_of
     set lines [list "usage: telemetry-client $command \[OPTION ...\]" {} \
         [::telemetry::value::member $commands $command] {} options:]
     foreach {name said} $options {
@@ -103,8 +112,8 @@ proc ::telemetry::help::OfCommand {command} {
         if {![::telemetry::arguments::takes $command $name]} {
             continue
         }
-        if {$command eq "status" && $name eq "--product"} {
-            set what $product_of_status
+        if {$name eq "--product" && [dict exists $product_of $command]} {
+            set what [dict get $product_of $command]
         }
         lappend lines [string trimright [format "  %-26s %s" [string trimright "$name $follows"] $what]]
     }

@@ -28,6 +28,20 @@ proc ::telemetry::presentation::Told {told args} {
     return [::telemetry::value::either [expr {$value eq {word null}}] {} [lindex $value 1]]
 }
 
+# Which version of whose policy this client was built with.
+proc ::telemetry::presentation::policy {} {
+    set policy [dict create]
+    foreach name {id title dated url contact} {
+        dict set policy $name [Text [::telemetry::permit::policy $name]]
+    }
+    return [list object $policy]
+}
+
+proc ::telemetry::presentation::policy_line {} {
+    lassign [lmap name {title dated id url} {::telemetry::permit::policy $name}] title dated id url
+    return "$title of $dated ($id), $url"
+}
+
 # Everything `show` tells about a report.
 proc ::telemetry::presentation::describe_report {client report reveals_key} {
     set endpoint [::telemetry::client::endpoint $client]
@@ -50,10 +64,6 @@ proc ::telemetry::presentation::describe_report {client report reveals_key} {
     foreach {name why} [dict get $report left_out] {
         lappend left_out [list object [dict create field [Text $name] why [Text $why]]]
     }
-    set policy [dict create]
-    foreach name {title dated url contact} {
-        dict set policy $name [Text [::telemetry::permit::policy $name]]
-    }
     set url [::telemetry::value::member $endpoint url]
     if {$url ne {}} {
         append url [dict get $report path]
@@ -74,7 +84,7 @@ proc ::telemetry::presentation::describe_report {client report reveals_key} {
         body [Text [::telemetry::value::either $is_masked [::telemetry::report::mask $body] $body]] \
         body_bytes [list number [string length $body]] \
         license_key_is_masked [Truth $is_masked] \
-        policy [list object $policy]]]
+        policy [policy]]]
 }
 
 # `describe_report` for people.
@@ -109,7 +119,8 @@ proc ::telemetry::presentation::report_lines {told} {
     lappend lines {} "The body, [Told $told body_bytes] bytes ($exact; report_id is new for every report)" \
         [Told $told body] {} \
         "Headers        Host, User-Agent: $::telemetry::user_agent, Content-Type, Content-Length, Connection; no others" \
-        "Policy         [Told $told policy title] of [Told $told policy dated], [Told $told policy url]" \
+        "Policy         [policy_line]" \
+        "               built into this client; `telemetry-client verify` compares it with the collector's" \
         "Contact        [Told $told policy contact]"
     return $lines
 }

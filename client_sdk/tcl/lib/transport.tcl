@@ -1,8 +1,9 @@
-# One POST, bounded in time whatever the network does.
+# One request, bounded in time whatever the network does.
 #
 # Invariants: certificates are always verified, end to end also through a proxy; redirects are never followed; the body
 # never appears in an error; nothing raises for what the network does. An answer is: status (0 where none came) outcome
-# field retry_after trouble was_handed (whether the body was handed to a connection, answered or not).
+# field retry_after trouble was_handed (whether the body was handed to a connection, answered or not) content (what came,
+# untrusted; empty where it is not whole).
 
 namespace eval ::telemetry::transport {
     variable connect_ms 3000
@@ -11,16 +12,25 @@ namespace eval ::telemetry::transport {
 
 # Posts `body` to `path` below the endpoint and returns before the deadline.
 proc ::telemetry::transport::post {endpoint path body deadline proxy} {
-    set answer [dict create status 0 outcome {} field {} retry_after {} trouble {} was_handed 0]
+    set headers [list "Content-Type: application/json" "Content-Length: [string length $body]"]
+    return [Exchange $endpoint [list POST $path $headers $body] $deadline $proxy Explains]
+}
+
+# Gets `path` below the endpoint and returns before the deadline; nothing of this machine is in the question.
+proc ::telemetry::transport::get {endpoint path deadline proxy} {
+    return [Exchange $endpoint [list GET $path {} {}] $deadline $proxy IsThere]
+}
+
+proc ::telemetry::transport::Exchange {endpoint request deadline proxy wants_body} {
+    set answer [dict create status 0 outcome {} field {} retry_after {} trouble {} was_handed 0 content {}]
     set channel {}
     try {
         set channel [Connected $endpoint $deadline $proxy]
-        set request [Request $endpoint $path $body]
-        unset body
+        set request [Request $endpoint {*}$request]
         dict set answer was_handed 1
         ::telemetry::connecting::send $channel $request $deadline
         unset request
-        set answer [dict merge $answer [Read $channel $deadline]]
+        set answer [dict merge $answer [Read $channel $deadline $wants_body]]
     } trap {TELEMETRY TROUBLE} {trouble} {
         dict set answer trouble $trouble
     } on error {_ options} {
@@ -55,26 +65,30 @@ proc ::telemetry::transport::Connected {endpoint deadline proxy} {
 }
 
 # No header but these leaves this machine.
-proc ::telemetry::transport::Request {endpoint path body} {
+proc ::telemetry::transport::Request {endpoint method path headers body} {
     return [join [list \
-        "POST [dict get $endpoint base_path]$path HTTP/1.1" \
+        "$method [dict get $endpoint base_path]$path HTTP/1.1" \
         "Host: [dict get $endpoint authority]" \
         "User-Agent: $::telemetry::user_agent" \
-        "Content-Type: application/json" \
-        "Content-Length: [string length $body]" \
+        {*}$headers \
         "Connection: close" \
         {} $body] \r\n]
 }
 
-proc ::telemetry::transport::Read {channel deadline} {
+proc ::telemetry::transport::Read {channel deadline wants_body} {
     variable most_body
-    set answer [::telemetry::http::answer $channel $deadline $most_body ::telemetry::transport::Explains]
+    set answer [::telemetry::http::answer $channel $deadline $most_body ::telemetry::transport::$wants_body]
     lassign [::telemetry::http::codes [dict get $answer body]] outcome field
     return [dict create status [dict get $answer status] outcome $outcome field $field \
-        retry_after [::telemetry::http::retry_after [::telemetry::http::header $answer retry-after] [clock seconds]]]
+        retry_after [::telemetry::http::retry_after [::telemetry::http::header $answer retry-after] [clock seconds]] \
+        content [::telemetry::value::either [dict get $answer is_whole] [dict get $answer body] {}]]
 }
 
 # Whether an answer of this status is shown with its codes.
 proc ::telemetry::transport::Explains {status} {
     return [expr {$status ni {200 202 410}}]
+}
+
+proc ::telemetry::transport::IsThere {status} {
+    return [expr {$status == 200}]
 }

@@ -81,7 +81,7 @@ class Machine(Tree):
             "body": body,
             "body_bytes": len(body),
             "license_key_is_masked": False,
-            "policy": {name: policy[name] for name in ("title", "dated", "url", "contact")},
+            "policy": policy,
             "proxy": None,
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,11 +79,15 @@ def call(shell: str, code: str, *arguments: str, environment: Mapping[str, str] 
     need(SHELLS[shell][0])
     functions, mark, _rest = CLIENT.read_text(encoding="utf-8").partition("# == Begin ==")
     assert mark
-    done = subprocess.run(
-        [*SHELLS[shell], "-c", f"{functions}\n{code}", "telemetry-client", *arguments],
-        env={"PATH": os.defpath, **(environment or {})},
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
+    # A file, because no argument may be as long as the client is.
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(f"{functions}\n{code}\n")
+        file.flush()
+        done = subprocess.run(
+            [*SHELLS[shell], file.name, *arguments],
+            env={"PATH": os.defpath, **(environment or {})},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode(errors="backslashreplace"))

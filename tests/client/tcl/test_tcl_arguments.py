@@ -9,10 +9,11 @@ import pytest
 if TYPE_CHECKING:
     from tests.client.tcl.tclsh import Tcl
 
-COMMANDS = ("show", "send", "status", "log", "on", "off", "seal")
+COMMANDS = ("show", "verify", "send", "status", "log", "on", "off", "seal")
 PLACES = {"--state-dir", "--config", "--root", "--help"}
 FACTS = {"--product", "--product-version", "--source", "--os-version", "--instance-type", "--language"}
 TAKES = {
+    "verify": {"--url", "--product", "--timeout", "--format"},
     "show": FACTS | {"--url", "--license-key-stdin", "--reveal-key"},
     "send": FACTS | {"--url", "--license-key-stdin", "--dry-run", "--timeout", "--background"},
     "status": {"--url", "--product"},
@@ -43,7 +44,7 @@ def test_help_of_a_command_names_what_it_takes(tcl: Tcl, command: str) -> None:
     assert done.stdout.startswith(f"usage: telemetry-client {command} ")
     named = {line.split()[0] for line in _section(done.stdout, "options:")}
     # As the contract says.
-    assert named == PLACES | TAKES.get(command, set()) | ({"--format"} if command in COMMANDS[:4] else set())
+    assert named == PLACES | TAKES.get(command, set()) | ({"--format"} if command in COMMANDS[:5] else set())
 
 
 def _section(text: str, title: str) -> list[str]:
@@ -53,7 +54,7 @@ def _section(text: str, title: str) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("sned",), "the command must be one of show, send, status, log, on, off, seal"),
+        (("sned",), "the command must be one of show, verify, send, status, log, on, off, seal"),
         (("send", "--license-key-stdin=KEY-0000-1111"), "--license-key-stdin takes no value"),
         (("send", "--dry-run", "--background"), "--dry-run waits for the answer, which --background does not"),
         (("off", "--product", "x"), "`off` takes no --product: the choice is for every product and collector"),
