@@ -85,6 +85,11 @@ def take(
             raise BackupError("whoever asked for it went away")
         room.publisher.lease.hold()
 
+    if keep_days > (longest := room.publisher.limits.late_days):
+        raise BackupError(
+            f"reports in a backup that is kept {keep_days} days would be older than the policy allows; the longest is "
+            f"{longest} days"
+        )
     still()
     paths = room.paths
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collector.journal import Journal
 from collector.layout import Layout
 from collector.publish.accounting import over_budget
+from collector.publish.expiry import Limits
 from collector.publish.menu import SHIPPED_MENU, Menu, load_menu
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.policy import Policy, load_policy
@@ -21,8 +24,7 @@ from schemas.reports import problems_with
 if TYPE_CHECKING:
     from collector.settings import Settings
 
-
-_LONGEST_MONTH = 31
+_HOURS_OF_A_DAY = 24
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,8 @@ def read_configuration(settings: Settings) -> Configuration:
         problems += error.problems
         policy = load_policy()
     problems += [f"{settings.policy}: {problem}" for problem in problems_with(policy)]
-    kept, allowed = _LONGEST_MONTH + settings.keep_after_release_days, min(p.retention_days for p in policy.permits_)
-    if kept > allowed:
-        problems.append(f"keep_after_release_days: rows would be kept {kept} days, the policy allows {allowed}")
+    if problem := limits_of(settings, policy).problem():
+        problems.append(problem)
     catalogue = menu = None
     try:
         added = Layout(settings.data.absolute()).added_products
@@ -66,6 +67,15 @@ def read_configuration(settings: Settings) -> Configuration:
     if problems or catalogue is None or menu is None:
         raise ConfigurationError(problems)
     return Configuration(policy, catalogue, menu)
+
+
+def limits_of(settings: Settings, policy: Policy) -> Limits:
+    """How long reports are kept under a policy: as long as it permits for the field that it permits least."""
+    return Limits(
+        retention_days=min(permit.retention_days for permit in policy.permits_),
+        keep_after_release_days=settings.keep_after_release_days,
+        closed_within_days=-(-settings.publish_at_the_latest_after_hours // _HOURS_OF_A_DAY),
+    )
 
 
 def accept(paths: Layout, configuration: Configuration) -> None:
@@ -99,8 +109,19 @@ def accepted(paths: Layout) -> Configuration:
 def fingerprint(configuration: Configuration) -> str:
     """64 hex digits that change with any content of policy, catalogue or menu, and with nothing else."""
     parts = (configuration.policy, configuration.catalogue, configuration.menu)
-    content = json.dumps([part.model_dump(mode="json", by_alias=True) for part in parts], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+    return _digest([part.model_dump(mode="json", by_alias=True) for part in parts])
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def note_taken(paths: Layout, configuration: Configuration) -> None:
+    """Writes into the audit trail which policy, catalogue and menu hold from now on, if others did before."""
+    parts = vars(configuration).items()
+    about = ", ".join(f"{name} {_digest(part.model_dump(mode='json', by_alias=True))[:16]}" for name, part in parts)
+    with closing(Journal(paths.access)) as journal:
+        journal.note_if_changed("configuration_taken", about)
 
 
 def in_use(paths: Layout) -> str | None:

@@ -67,6 +67,17 @@ EVENTS = {
     ),
     "segment_retried": _event("A quarantined segment was loaded, but for `left` rows.", "segment", "rows", "left"),
     "segment_dropped": _event("An operator gave up a quarantined segment.", "segment", "rows"),
+    # how long things are kept
+    "expired": _event("Something reached the end of its time and was deleted.", "kind"),
+    "expired_unused": _event(
+        "Accepted reports grew too old before they counted, and were given up: see OPERATING.md.",
+        *("kind", "rows", "through"),
+    ),
+    "not_expired": _event(
+        "Something could not be deleted though its time is over; tried again.", "kind", "error", "code"
+    ),
+    "pepper_made_ahead": _event("The next quarter's pepper was made.", "quarter"),
+    "pepper_destroyed": _event("A pepper was destroyed: nothing that was made under it is left.", "quarter"),
     # publishing
     "day_closed": _event("A day was closed.", "day", "complete"),
     "so_far_released": _event("The open day was released so far, with more noise.", "day", "hour"),

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from collector.configuration import accepted, limits_of
 from collector.publish.publisher import due_days, last_closed
+from collector.retention.look import held_in, peppers_in
 from collector.store import nodes, quarantine
 from collector.store.retry import retry
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from collector.reports.access.ledger import Ledger
     from collector.settings import Settings
     from collector.storeroom import StoreRoom
 
@@ -29,7 +32,7 @@ _SHOWN_LIMITS = ("behind_after_seconds", "max_spool_bytes", "publish_at_the_late
 SHOWN_FILES = ("policy", "catalogue", "menu", "tls_certificate", "tls_key", "store_password_file")
 
 
-def routes(room: StoreRoom) -> list[web.RouteDef]:
+def routes(room: StoreRoom, ledger: Ledger) -> list[web.RouteDef]:
     """The routes, for the store process."""
     one_at_a_time = asyncio.Lock()
 
@@ -38,6 +41,14 @@ def routes(room: StoreRoom) -> list[web.RouteDef]:
 
     async def get_days(_: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(_days, room))
+
+    async def get_retention(_: web.Request) -> web.Response:
+        limits = limits_of(room.settings, accepted(room.paths).policy)
+        return web.json_response(await asyncio.to_thread(held_in, room, ledger, limits, _today()))
+
+    async def get_peppers(_: web.Request) -> web.Response:
+        limits = limits_of(room.settings, accepted(room.paths).policy)
+        return web.json_response({"peppers": await asyncio.to_thread(peppers_in, room, limits, _today())})
 
     async def post_retry(request: web.Request) -> web.Response:
         async with one_at_a_time:
@@ -60,6 +71,8 @@ def routes(room: StoreRoom) -> list[web.RouteDef]:
         web.get("/nodes", get_nodes),
         web.post("/nodes/forget", post_forget),
         web.get("/days", get_days),
+        web.get("/retention", get_retention),
+        web.get("/peppers", get_peppers),
         web.post("/quarantine/retry", post_retry),
         web.post("/quarantine/drop", post_drop),
     ]
@@ -107,4 +120,8 @@ def _retry(room: StoreRoom, path: Path) -> dict[str, int]:
 
 
 def _drop(_: StoreRoom, path: Path) -> dict[str, int]:
-    return {"dropped": quarantine.drop(path)}
+    return {"dropped": quarantine.drop(path, _today())}
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()

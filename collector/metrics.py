@@ -87,6 +87,11 @@ LICENCES_LEFT_OUT = Counter(
     "telemetry_licence_rows_left_out",
     "Rows with a licence that closed in a later quarter and left the measure.",
 )
+EXPIRED_REPORTS = Counter(
+    "telemetry_expired_reports",
+    "Accepted reports that were given up because of their age before they counted, by where they waited.",
+    ["place"],
+)
 
 
 def exposition() -> bytes:

@@ -21,10 +21,11 @@ import structlog
 from aiohttp import web
 
 from collector import backups, child, local_commands
-from collector.configuration import accepted
+from collector.configuration import accepted, limits_of
 from collector.days import Days
 from collector.ingest.values import FIELDS as BUDGETED
 from collector.ingest.values import write_known
+from collector.journal import Journal
 from collector.layout import layout
 from collector.loading import UNUSABLE, Loading, facts
 from collector.metrics import PUBLISH_FAILURES, STANDS_BY
@@ -33,6 +34,7 @@ from collector.reading_room import ReadingRoom, reading_room
 from collector.reports.access.install import install
 from collector.reports.access.ledger import LedgerError, open_ledger
 from collector.reports.access.runner import Runner
+from collector.retention.deleting import Deleting
 from collector.roles import Role
 from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
 from collector.store.engine import EngineError, Failure
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
+    from collector.reports.access.ledger import Ledger
     from collector.settings import Settings
 
 log = structlog.get_logger()
@@ -54,6 +57,9 @@ _PUBLISH_EVERY_SECONDS_BEHIND = 5
 _TELL_EVERY_SECONDS = 10
 _LOOK_AHEAD_EVERY_SECONDS = 24 * 3600
 _LOOK_EVERY_SECONDS = 30
+# Days that are due after a start are closed first, if nothing keeps them from it.
+_DELETE_FIRST_AFTER_SECONDS = 120
+_DELETE_EVERY_SECONDS = 3600
 _EMBEDDED_OPENS_SECONDS = 60
 # The supervisor kills after five.
 _DRAIN_SECONDS = 4
@@ -65,7 +71,11 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
     with ExitStack() as open_rooms:
         try:
             configuration = accepted(paths)
-            room = open_rooms.enter_context(open_store(settings, paths, configuration, role, up_to_date=False))
+            journal = Journal(paths.access)
+            open_rooms.callback(journal.close)
+            room = open_rooms.enter_context(
+                open_store(settings, paths, configuration, role, up_to_date=False, note=journal.note_named)
+            )
             ledger = open_rooms.enter_context(open_ledger(paths.access))
         except ConfigurationError as error:
             raise child.CannotStartError(str(error)) from error
@@ -79,7 +89,9 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         _refuse_unusable(opening)
         publishing = asyncio.Lock()
         reading = reading_room(room, paths, ledger)
-        runners = [await _serve([*reading.api, *_control(room, publishing)], _control_socket(os.fspath(paths.control)))]
+        runners = [
+            await _serve([*reading.api, *_control(room, publishing, ledger)], _control_socket(os.fspath(paths.control)))
+        ]
         if listening is not None:
             runners.append(
                 await _serve([*reading.api, *reading.pages], listening, lambda app: install(app, settings, ledger))
@@ -88,7 +100,10 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         gc.freeze()  # what is there at the start need not be gone through again while somebody waits for a page
         child.say_ready()
         opening.add_done_callback(lambda done: stop.set() if done.exception() else None)
-        work = _work(room, stop, opening, publishing, reading)
+        work = [
+            *_work(room, stop, opening, publishing, reading),
+            _delete(room, ledger, journal, stop, opening, publishing),
+        ]
         tasks = [asyncio.create_task(one) for one in (_load(loading, opening), *work)]
         await stop.wait()
         _end_at_the_latest(paths.control)
@@ -197,6 +212,30 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
         await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if is_behind else _PUBLISH_EVERY_SECONDS)
 
 
+async def _delete(
+    room: StoreRoom,
+    ledger: Ledger,
+    journal: Journal,
+    stop: asyncio.Event,
+    opening: asyncio.Task[None],
+    publishing: asyncio.Lock,
+) -> None:
+    """Deletes what is too old, now and then; never by a clock that was just moved."""
+    clock = Steadiness()
+    await _pause(stop, _DELETE_FIRST_AFTER_SECONDS)
+    while not stop.is_set():
+        now = dt.datetime.now(dt.UTC)
+        if not clock.is_steady(now.timestamp(), seconds_since_boot()):
+            await _pause(stop, _PUBLISH_EVERY_SECONDS)
+            continue
+        # After an outage what waits is loaded and closed first: it may be needed, and its age is judged then.
+        is_behind = not opening.done() or (room.role.takes_reports and room.loader.is_behind)
+        async with publishing:
+            limits = limits_of(room.settings, accepted(room.paths).policy)
+            await asyncio.to_thread(Deleting(room, ledger, journal, limits).run, now.date(), with_store=not is_behind)
+        await _pause(stop, _PUBLISH_EVERY_SECONDS if is_behind else _DELETE_EVERY_SECONDS)
+
+
 async def _make_ready(reading: ReadingRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
     """Keeps the pages ready that people look at first."""
     await asyncio.wait([opening])
@@ -300,7 +339,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
+def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[web.RouteDef]:
     async def get_status(_: web.Request) -> web.Response:
         now = dt.datetime.now(dt.UTC)
         return web.json_response(await asyncio.to_thread(room.status, now))
@@ -325,7 +364,7 @@ def _control(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:
     return [
         web.get("/status", get_status),
         web.post("/publish", post_publish),
-        *local_commands.routes(room),
+        *local_commands.routes(room, ledger),
         *backups.routes(room, publishing),
     ]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from stat import S_IROTH, S_IWOTH
 from typing import TYPE_CHECKING, Any
 
+from collector.configuration import limits_of
 from collector.ingest.pseudonyms import Peppers
 from collector.publish.publisher import Publisher
 from collector.publish.release import Rules
@@ -31,7 +32,7 @@ from collector.store.shared_pepper import SharedPepper
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from collector.configuration import Configuration
     from collector.layout import Layout
@@ -66,7 +67,8 @@ class StoreRoom:
             EngineError: the engine failed.
         """
         if self.role.migrates:
-            migrate(self.engine, today)
+            for step in migrate(self.engine, today):
+                self.publisher.note("store_migrated", f"{step.version:04} {step.name}")
         elif self.role.publishes or self.role.takes_reports:
             demand_current(self.engine)
         self.stay_in_step(today)
@@ -98,7 +100,7 @@ class StoreRoom:
     def status(self, now: dt.datetime) -> dict[str, Any]:
         """How the collector does, at `now` (UTC)."""
         simulated = self.paths.simulated.exists()
-        dropped = dropped_rows(self.paths.quarantine)
+        dropped = dropped_rows(self.paths.quarantine, now.date())
         minutes = self.settings.publish_after_minutes
         knows_loads = self.role is not Role.REPORTS
         return status(
@@ -114,6 +116,7 @@ def open_store(
     role: Role = Role.SERVE,
     *,
     up_to_date: bool = True,
+    note: Callable[[str, str], None] = lambda _event, _about: None,
 ) -> Iterator[StoreRoom]:
     """Opens the engine, brings its tables up to date, closes it at the end.
 
@@ -123,6 +126,7 @@ def open_store(
         configuration: what is published.
         role: what is done with it.
         up_to_date: False to leave the tables to the caller, who must see to them before anything else.
+        note: writes down what was done, for the audit trail.
 
     Raises:
         EngineError: the engine does not open.
@@ -142,8 +146,9 @@ def open_store(
             engine=sessions[2],
             rules=Rules(configuration.menu, settings.profile),
             lease=Lease(sessions[2], engine.name),
-            keep_after_release_days=settings.keep_after_release_days,
+            limits=limits_of(settings, configuration.policy),
             has_loaded_past=has_loaded_past,
+            note=note,
         )
         released, pepper = Released(sessions[3]), SharedPepper(Peppers(paths.secrets, makes=False))
         room = StoreRoom(settings, paths, role, engine, loader, publisher, released, pepper)

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from collector import metrics, permit_watch, service_manager
 from collector.condition import Condition
-from collector.configuration import Configuration, accept, accepted, fingerprint, read_configuration
+from collector.configuration import Configuration, accept, accepted, fingerprint, note_taken, read_configuration
 from collector.ingest import segment
 from collector.ingest.pseudonyms import Peppers
 from collector.ingest.tls import CertificateError, check_pair
@@ -86,6 +86,7 @@ class Supervisor:
             Peppers(paths.secrets, makes=self._role is Role.SERVE).prepare(dt.datetime.now(dt.UTC).date())
         self._clear(paths)
         accept(paths, configuration)
+        note_taken(paths, configuration)
         condition = Condition(settings, self._role, paths)
         condition.begin(configuration)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._reload(condition)))
@@ -196,6 +197,7 @@ class Supervisor:
                 results = await asyncio.gather(*(worker.reload() for worker in self._workers))
                 if all(results):
                     _mark(paths, configuration)
+                    await asyncio.to_thread(note_taken, paths, configuration)
                     log.info("reloaded")
                     condition.take(configuration)
                     permit_watch.say(configuration.policy, dt.datetime.now(dt.UTC).date())

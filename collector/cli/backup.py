@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask_along, open_room
 from collector.cli.options import STORE, with_settings
@@ -49,6 +50,9 @@ def command(settings: Settings, into: Path, keep_days: int, form: str) -> None:
             answer = ask_along(settings, "/backup", {"to": str(into), "keep_days": str(keep_days)}, begin)
         except NoServerError:
             answer = _take_here(settings, into, keep_days, begin)
+    note_done(settings, "backup_taken", answer["backup"])
+    for path in answer["removed"]:
+        note_done(settings, "backup_removed", path)
     if form == "json":
         click.echo(json.dumps(answer))
         return

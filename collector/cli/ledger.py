@@ -8,6 +8,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from collector.cli.main import fail
 from collector.layout import Layout
 from schemas.problems import ConfigurationError
@@ -15,6 +17,7 @@ from schemas.problems import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from collector.reports.access.audit import Change
     from collector.reports.access.ledger import Ledger
     from collector.settings import Settings
 
@@ -42,6 +45,24 @@ def this_user() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # a container without a list of users
         return f"user {os.getuid()}"
+
+
+def note_done(settings: Settings, event: Change, about: str = "") -> None:
+    """Writes down in the audit trail of the data directory what this command did; says so where it cannot."""
+    from collector.journal import Journal
+
+    journal = Journal(Layout(settings.data.absolute()).access, this_user(), "command")
+    try:
+        written = journal.note(event, about)
+    finally:
+        journal.close()
+    if not written:
+        click.echo("note: it is done, but could not be written to the audit trail; see: collector doctor", err=True)
+
+
+def today() -> dt.date:
+    """The UTC date."""
+    return dt.datetime.now(dt.UTC).date()
 
 
 def now() -> int:

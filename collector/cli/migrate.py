@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import open_room
 from collector.cli.options import STORE, with_settings
@@ -98,6 +99,7 @@ def apply(settings: Settings) -> None:
                 time.sleep(1)
     for step in steps:
         click.echo(f"applied {step.version:04} {step.name}")
+        note_done(settings, "store_migrated", f"{step.version:04} {step.name}")
     if not steps:
         click.echo("nothing to do: the database is at this program's version")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector import logs
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.options import with_options_of
 from collector.cli.progress import progress
@@ -67,6 +68,7 @@ def command(source: Path, target: str, **store: Any) -> None:  # noqa: ANN401 - 
         fail(f"{error}; run the same again, it goes on where it stopped")
     except OSError as error:
         fail(f"{error.filename or source}: {error.strerror}; run the same again, it goes on where it stopped")
+    note_done(whole, "store_moved", f"{moved.rows} rows; the embedded engine is in {moved.kept.name}")
     click.echo(f"{moved.rows:,} rows are on the server, {moved.now:,} of them moved now; every partition was compared")
     click.echo(f"the embedded engine is kept in {moved.kept}: delete it once you trust the move")
     click.echo(f"next: collector serve --data {source} --store-url {target}, with the options of this command")

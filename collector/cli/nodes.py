@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
 from collector.cli.options import STORE, with_settings
@@ -63,6 +64,7 @@ def forget(settings: Settings, name: str) -> None:
 
         with open_room(settings, Role.PUBLISH, must_exist=False) as room:
             nodes.forget(room.engine, name)
+    note_done(settings, "node_forgotten", name)
     click.echo("days are closed without waiting for it; should it come back, it is waited for again")
 
 

@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector import logs
+from collector.cli.ledger import this_user
 from collector.cli.main import fail
 from collector.configuration import read_configuration
 from collector.control import listens
@@ -94,6 +95,7 @@ def open_room(
         must_exist: whether a directory without data is a mistake.
         up_to_date: False to leave the tables as they are.
     """
+    from collector.journal import Journal
     from collector.store.engine import EngineError
     from collector.store.lease import HeldByAnotherError
     from collector.store.migrate import NewerDatabaseError, OlderDatabaseError, OtherClusterError
@@ -111,7 +113,12 @@ def open_room(
             for worker in filter(Path.is_dir, paths.spool.iterdir()):
                 segment.prepare(worker)
                 segment.recover(worker)
-            with open_store(settings, paths, configuration, role, up_to_date=up_to_date) as room:
+            with (
+                closing(Journal(paths.access, this_user(), "command")) as journal,
+                open_store(
+                    settings, paths, configuration, role, up_to_date=up_to_date, note=journal.note_named
+                ) as room,
+            ):
                 yield room
         finally:
             os.close(lock)

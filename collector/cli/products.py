@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.options import with_settings
 from collector.cli.take_up import say_taken_up
@@ -112,6 +113,7 @@ def add(settings: Settings, name: str, sources: tuple[str, ...], versions: tuple
         there = configuration.catalogue.products.get(name)
         if there is None:
             write(paths, name, product)
+            note_done(settings, "product_added", name)
             click.echo(f"{name} is added in {paths.added_products}")
         elif name not in added_products(paths):
             fail(f"{name}: is in the configured catalogue already, {settings.catalogue}")
@@ -140,6 +142,7 @@ def remove(settings: Settings, name: str) -> None:
         if name not in added_products(paths):
             fail(f"{name}: is not among the added products; one of the catalogue is taken out of {settings.catalogue}")
         erase(paths, name)
+        note_done(settings, "product_removed", name)
     click.echo(f"{name} is removed; reports of it that are stored already stay and count")
     say_taken_up(settings)
 

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from collector.cli import serving
+from collector.cli.keeping import keep_to_limits
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
 from collector.cli.options import STORE, with_settings
@@ -125,4 +126,5 @@ def _publish_here(settings: Settings, today: dt.date, through: dt.date, change_p
                 released = room.publisher.publish(today, through, done=lambda _: advance(1))
             except NotOverError as error:
                 fail(str(error))
+        keep_to_limits(room, today)
     return {"released": [str(period) for period in released], "waiting": []}

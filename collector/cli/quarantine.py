@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collector.cli.ledger import note_done, today
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
 from collector.cli.options import STORE, with_settings
@@ -64,7 +65,7 @@ def list_(settings: Settings, form: str) -> None:
     """
     from collector.store.quarantine import dropped_rows
 
-    found, dropped = _segments(settings), dropped_rows(_paths(settings).quarantine)
+    found, dropped = _segments(settings), dropped_rows(_paths(settings).quarantine, today())
     if form == "json":
         click.echo(json.dumps({"segments": [_as_json(one) for one in found], "dropped": dropped}))
         return
@@ -98,6 +99,8 @@ def retry(settings: Settings, names: tuple[str, ...], everything: bool, form: st
     loaded. Nothing is lost, and nothing counts twice. Ends with exit code 1 if any report stays.
     """
     results = _on_each(settings, _choose(settings, names, everything), "retry", _retry_here)
+    for result in results:
+        note_done(settings, "quarantine_retried", f"{result['name']}, {_reports(result['loaded'])} loaded")
     left = sum(result["left"] for result in results)
     if form == "json":
         click.echo(json.dumps({"segments": results}))
@@ -133,6 +136,8 @@ def drop(settings: Settings, names: tuple[str, ...], everything: bool, yes: bool
         question = f"Give up {rows} in {len(chosen)} segment{'s' if len(chosen) > 1 else ''} for good?"
         click.confirm(question, abort=True)
     results = _on_each(settings, chosen, "drop", _drop_here)
+    for result in results:
+        note_done(settings, "quarantine_dropped", f"{result['name']}, {_reports(result['dropped'])}")
     if form == "json":
         click.echo(json.dumps({"segments": results}))
         return
@@ -189,7 +194,7 @@ def _drop_here(settings: Settings, paths: list[Path]) -> list[dict[str, int]]:
     except DirectoryInUseError as error:
         fail(f"{error}; wait for it to end, or stop it first")
     try:
-        return [{"dropped": give_up(path)} for path in paths]
+        return [{"dropped": give_up(path, today())} for path in paths]
     finally:
         os.close(lock)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import open_room
 from collector.cli.options import STORE, with_settings
@@ -89,4 +90,5 @@ def _restore(settings: Settings, backup: Backup, *, publish_again: bool) -> dict
             fail(str(error))
         except OSError as error:
             fail(f"{error.filename or settings.data}: {error.strerror}; run the same again, it goes on")
+    note_done(settings, "backup_restored", f"{backup.directory.name}, {restored.rows} rows")
     return {"rows": restored.rows, "withheld": [str(period) for period in restored.withheld]}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from collector.cli.keeping import keep_to_limits
+from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import open_room
 from collector.cli.options import with_settings
@@ -50,6 +52,8 @@ def command(
     with open_room(settings, must_exist=False) as room:
         paths.simulated.touch()
         _simulate(room, days, reports, seed, last, truth)
+        keep_to_limits(room, today)
+    note_done(settings, "simulated", f"{days} days")
     click.echo(f"now look: collector usage --data {settings.data}")
 
 

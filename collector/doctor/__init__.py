@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collector.doctor import access, configured, disk, leftovers, stuck
+from collector.doctor import access, configured, disk, kept, leftovers, stuck
 from collector.doctor.case import Case, open_case
 from collector.doctor.finding import Finding, Severity
 
@@ -24,6 +24,7 @@ _CHECKS: dict[str, Callable[[Case], Iterable[Finding]]] = {
     "stuck": stuck.check,
     "permissions": access.check,
     "configuration": configured.check,
+    "retention": kept.check,
     "may go": leftovers.check,
 }
 

@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from collector.configuration import limits_of
 from collector.control import NoAnswerError, ask
 from collector.layout import Layout, looking
 from collector.local_commands import SHOWN_FILES, last_due
+from collector.retention.look import held_without
+from schemas.policy import load_policy
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,6 +44,7 @@ class Case:
         serving: whether a process holds the directory.
         days: what the store says of days, `last_closed` and `due`; None if it does not say.
         no_answer: why the store does not say, in words; empty if it does or need not.
+        kept: what is held, as retention/status.py has it; None if that is not known.
     """
 
     settings: Settings
@@ -48,6 +53,7 @@ class Case:
     serving: bool
     days: dict[str, Any] | None
     no_answer: str
+    kept: list[dict[str, Any]] | None = None
 
 
 def open_case(settings: Settings, now: dt.datetime) -> Case:
@@ -56,18 +62,33 @@ def open_case(settings: Settings, now: dt.datetime) -> Case:
     try:
         with looking(paths) as is_free:
             if is_free:
-                return Case(settings, paths, now, False, *_look(settings, paths, now))
+                days, no_answer = _look(settings, paths, now)
+                return Case(settings, paths, now, False, days, no_answer, _kept(settings, paths, now, days))
     except OSError:
         return Case(settings, paths, now, False, None, "")
-    days, no_answer = None, ""
+    days, no_answer, kept = None, "", None
     try:
         answer = _settings(paths)
         served = {name: Path(v) if name in SHOWN_FILES and v else v for name, v in answer.items()}
         settings = settings.model_copy(update=served)
         days = ask(paths.control, "/days", ANSWER_SECONDS)
+        kept = ask(paths.control, "/retention", ANSWER_SECONDS)["rows"]
     except NoAnswerError as error:
         no_answer = str(error)
-    return Case(settings, paths, now, True, days, no_answer)
+    return Case(settings, paths, now, True, days, no_answer, kept)
+
+
+def _kept(
+    settings: Settings, paths: Layout, now: dt.datetime, days: dict[str, Any] | None
+) -> list[dict[str, Any]] | None:
+    """What is held in a directory that nobody serves; None where there is none, or no policy to judge it by."""
+    if not paths.spool.is_dir():
+        return None
+    try:
+        limits = limits_of(settings, load_policy(settings.policy))
+    except ConfigurationError:
+        return None  # the check of the configuration says so
+    return held_without(paths, days and days["held"], limits, now.date())
 
 
 def _settings(paths: Layout) -> dict[str, Any]:
@@ -93,6 +114,7 @@ def _look(settings: Settings, paths: Layout, now: dt.datetime) -> tuple[dict[str
         return None, ""
     through = last_due(now, settings.publish_after_minutes)
     command = [sys.executable, "-m", "collector.doctor.look", str(paths.engine), through.isoformat()]
+    command.append(now.date().isoformat())
     try:
         looked = subprocess.run(  # noqa: S603 - our own module
             command, capture_output=True, timeout=_OPEN_SECONDS, check=False, **_as_owner(paths.engine)

@@ -2,9 +2,9 @@
 
 A pseudonym is HMAC-SHA256 of the key under the quarter's pepper, cut to 16 bytes and written as a
 UUID, so that the database column is 16 bytes wide. Peppers are random, one file a quarter
-(`pepper-2026Q4`, 32 bytes, mode 0600), made on first use; where several collectors share a store, made by hand
-and copied to all. A lost pepper means that its quarter's licences are counted again as new ones; a leaked one would
-let its holder test guessed keys.
+(`pepper-2026Q4`, 32 bytes, mode 0600), made two weeks ahead or on first use; where several collectors share a store,
+made by hand and copied to all. A lost pepper means that its quarter's licences are counted again as new ones; a leaked
+one would let its holder test guessed keys. `destroy` ends one whose reports are gone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import os
+import re
 import secrets
 import stat
 import uuid
@@ -26,6 +27,7 @@ PEPPER_BYTES = 32
 QUARTER_FILE = "pepper-"
 # From its first day, this leads into the first month of the next one.
 _LONGER_THAN_A_QUARTER = dt.timedelta(days=100)
+_QUARTER = re.compile(r"([0-9]{4})Q([1-4])")
 NO_LICENCE = str(uuid.UUID(int=0))
 
 
@@ -36,6 +38,64 @@ class PepperError(Exception):
 def quarter(day: dt.date) -> str:
     """The calendar quarter of `day`, e.g. `2026Q4`."""
     return f"{day.year}Q{(day.month + 2) // 3}"
+
+
+def first_day(name: str) -> dt.date:
+    """The first day of a quarter such as `2026Q4`.
+
+    Raises:
+        ValueError: it is no quarter.
+    """
+    match = _QUARTER.fullmatch(name)
+    if match is None:
+        raise ValueError(name)
+    return dt.date(int(match[1]), 3 * int(match[2]) - 2, 1)
+
+
+def last_day(name: str) -> dt.date:
+    """The last day of a quarter.
+
+    Raises:
+        ValueError: it is no quarter.
+    """
+    return _next_quarter(first_day(name)) - dt.timedelta(days=1)
+
+
+def quarters(directory: Path) -> list[str]:
+    """The quarters whose peppers are in a directory, the oldest first."""
+    names = (path.name.removeprefix(QUARTER_FILE) for path in directory.glob(f"{QUARTER_FILE}*"))
+    return sorted(name for name in names if _QUARTER.fullmatch(name))
+
+
+def destroy(directory: Path, name: str) -> bool:
+    """Deletes the pepper of a quarter for good: overwritten, unlinked, the directory synced.
+
+    On a disk that writes in place nothing of it is left. Flash remaps what is overwritten, copy-on-write file systems
+    and snapshots keep the old block: there only encryption of the whole disk, and the disk's own discard, help.
+
+    Returns:
+        Whether it was there.
+
+    Raises:
+        OSError: it could not be deleted.
+    """
+    path = directory / f"{QUARTER_FILE}{name}"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        os.pwrite(descriptor, secrets.token_bytes(max(PEPPER_BYTES, os.fstat(descriptor).st_size)), 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink()
+    sync_directory(directory)
+    return True
+
+
+def _next_quarter(first: dt.date) -> dt.date:
+    return dt.date(first.year + first.month // 10, (first.month + 2) % 12 + 1, 1)
 
 
 class Peppers:
@@ -63,7 +123,11 @@ class Peppers:
         Raises:
             PepperError: the quarter's pepper cannot be read or made.
         """
-        digest = hmac.digest(self._pepper(quarter(day)), license_key.encode(), "sha256")
+        name = quarter(day)
+        digest = hmac.digest(self._pepper(name), license_key.encode(), "sha256")
+        if len(self._loaded) > 1 and day != first_day(name):
+            # Reports around midnight are over: this process needs the other quarter's no more, which will be destroyed.
+            self._loaded = {name: self._loaded[name]}
         return str(uuid.UUID(bytes=digest[:16]))
 
     def prepare(self, day: dt.date) -> None:

@@ -126,6 +126,54 @@ def drop_counting(engine: Engine) -> None:
             node.command(f"DROP TABLE IF EXISTS private.{name} SYNC")
 
 
+def drop_received(engine: Engine, before: dt.date) -> int:
+    """Drops what was received before a day and has not counted, claimed or not.
+
+    Returns:
+        How many rows were dropped.
+    """
+    dropped = 0
+    for node in engine.nodes:
+        for table in ("private.reports", *map(_claimed, sorted(_claimed_on(node)))):
+            found = node.rows(
+                f"SELECT received_on, count() FROM {table} WHERE received_on < {{before:Date}} GROUP BY received_on",
+                before=before,
+            )
+            for day, rows in found:
+                node.command(f"ALTER TABLE {table} DROP PARTITION '{day}'")
+                dropped += int(rows)
+    return dropped
+
+
+def has_rows_between(engine: Engine, first: dt.date, last: dt.date) -> bool:
+    """Whether anything is held that was received, or counts, on one of these days."""
+    received = any(
+        first <= day <= last
+        for node in engine.nodes
+        for table in ("private.reports", *map(_claimed, _claimed_on(node)))
+        for day in _received_on(node, table)
+    )
+    if received:
+        return True
+    return bool(
+        engine.rows(
+            f"SELECT 1 FROM {engine.over_all('private.counted')} "
+            "WHERE counted_on BETWEEN {first:Date} AND {last:Date} LIMIT 1",
+            first=first,
+            last=last,
+        )
+    )
+
+
+def oldest_received(engine: Engine) -> dt.date | None:
+    """The oldest day of what was received and has not counted, claimed or not."""
+    days = [*open_days(engine)[:1]]
+    for node in engine.nodes:
+        for day in _claimed_on(node):
+            days += _received_on(node, _claimed(day))[:1]
+    return min(days, default=None)
+
+
 def open_days(engine: Engine) -> list[dt.date]:
     """The days of rows that are received and not yet claimed by a closing, oldest first."""
     return _received_on(engine, engine.over_all("private.reports"))

@@ -1,39 +1,128 @@
-"""Dropping rows whose purpose is fulfilled."""
+"""Dropping rows whose purpose is fulfilled, and those that the policy permits no longer, used or not."""
 
 from __future__ import annotations
 
-import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collector.publish.closing import REMEMBERED_DAYS
+import structlog
+
+from collector.metrics import EXPIRED_REPORTS
+from collector.publish.closing import REMEMBERED_DAYS, drop_received
 from collector.publish.periods import ONE_DAY, period_of
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from collector.store.engine import Engine
 
+log = structlog.get_logger()
 SO_FAR_KEPT_DAYS = 7
+_LONGEST_MONTH_DAYS = 31
 
 
-def expire(engine: Engine, today: dt.date, last_closed: dt.date, keep_after_release_days: int) -> list[dt.date]:
+@dataclass(frozen=True)
+class Limits:
+    """How long reports are kept, in days.
+
+    A report counts on the day it was received on, or on a later one if its spool was late. From there on it is kept
+    `counted_days`; so it may come `late_days` late at the most, or it would be kept for longer than the policy permits.
+
+    Attributes:
+        retention_days: what the policy permits from the day of receipt on, for the field that it permits least.
+        keep_after_release_days: grace after a month is out.
+        closed_within_days: the latest at which a day is closed after its end.
+    """
+
+    retention_days: int
+    keep_after_release_days: int
+    closed_within_days: int
+
+    @property
+    def counted_days(self) -> int:
+        """The longest that a counted row is kept: the first day of a month of 31 days."""
+        return _LONGEST_MONTH_DAYS + max(self.keep_after_release_days, self.closed_within_days)
+
+    @property
+    def late_days(self) -> int:
+        """The longest that a report may wait before it counts."""
+        return self.retention_days - self.counted_days
+
+    @property
+    def so_far_days(self) -> int:
+        """The longest that what was released of an open day is kept."""
+        return SO_FAR_KEPT_DAYS + 1 + self.closed_within_days
+
+    def problem(self) -> str | None:
+        """Why these settings cannot be kept to under this policy; None if they can."""
+        needed = self.closed_within_days + 1
+        if self.late_days >= needed:
+            return None
+        return (
+            f"keep_after_release_days: rows would be kept {self.counted_days} days and come {needed} days late, "
+            f"{self.counted_days + needed} in all; the policy allows {self.retention_days}"
+        )
+
+
+def expire(
+    engine: Engine, today: dt.date, last_closed: dt.date, limits: Limits, *, unused: bool = False
+) -> list[dt.date]:
     """Drops the days of `private.counted` that no release needs any more.
 
     A day goes once its week and month are released (both end before or on `last_closed`), the grace
     after the month's end has passed, and no id of it can be a duplicate of a report still to close.
 
+    Args:
+        engine: the connection.
+        today: the UTC date.
+        last_closed: the last day that is closed.
+        limits: how long rows are kept.
+        unused: also those that releases still need, once they are as old as the policy permits: these lack them then.
+            Not while due days are being closed one after the other, as after downtime.
+
     Returns:
         The days that were dropped.
     """
     dropped = []
-    grace = dt.timedelta(days=keep_after_release_days)
+    grace = limits.keep_after_release_days * ONE_DAY
     counted = engine.over_all("private.counted")
     for (day,) in engine.rows(f"SELECT DISTINCT counted_on FROM {counted} ORDER BY counted_on"):
         week, month = period_of(day, "week").last_day, period_of(day, "month").last_day
         is_released = max(week, month) <= last_closed
         is_remembered = day + REMEMBERED_DAYS * ONE_DAY > last_closed
-        if is_released and not is_remembered and month + grace < today:
+        is_fulfilled = is_released and not is_remembered and month + grace < today
+        if is_fulfilled or (unused and (today - day).days >= limits.retention_days):
+            if not is_fulfilled:
+                log.error("expired_unused", kind="counted", through=day.isoformat())
             for node in engine.nodes:
                 node.command(f"ALTER TABLE private.counted DROP PARTITION '{day}'")
             dropped.append(day)
+    return dropped
+
+
+def drop_too_late(engine: Engine, closing: dt.date, limits: Limits) -> int:
+    """Before `closing` is closed: drops what would be kept too long if it counted now.
+
+    Returns:
+        How many reports were dropped.
+    """
+    return _drop(engine, closing - limits.late_days * ONE_DAY, "late")
+
+
+def drop_uncounted(engine: Engine, today: dt.date, limits: Limits) -> int:
+    """Drops received rows that are as old as the policy permits, though no day was closed that they could count in.
+
+    Returns:
+        How many reports were dropped.
+    """
+    return _drop(engine, today - (limits.retention_days - 1) * ONE_DAY, "uncounted")
+
+
+def _drop(engine: Engine, before: dt.date, kind: str) -> int:
+    dropped = drop_received(engine, before)
+    if dropped:
+        EXPIRED_REPORTS.labels(kind).inc(dropped)
+        log.error("expired_unused", kind=kind, rows=dropped, through=(before - ONE_DAY).isoformat())
     return dropped
 
 

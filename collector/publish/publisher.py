@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from collector.publish import closing
-from collector.publish.expiry import expire, forget_so_far
+from collector.publish.expiry import drop_too_late, drop_uncounted, expire, forget_so_far
 from collector.publish.periods import ONE_DAY, SO_FAR_HOURS, Period, days, ending_on
 from collector.publish.release import Rules, drop_unfinished, is_begun, is_released, release, withhold
 from collector.store.lease import HeldByAnotherError
@@ -19,6 +19,7 @@ from collector.store.lease import HeldByAnotherError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from collector.publish.expiry import Limits
     from collector.store.engine import Engine
     from collector.store.lease import Lease
 
@@ -42,17 +43,19 @@ class Publisher:
         engine: a connection of the publisher's own.
         rules: the tables and their protection.
         lease: the right to publish.
-        keep_after_release_days: grace of private rows after their month is out.
+        limits: how long rows are kept.
         has_loaded_past: the watermark rule: whether no spool holds a row of a day or before.
         new_secret: makes a release secret.
+        note: writes down what was done, for the audit trail: an event, and what it was about.
     """
 
     engine: Engine
     rules: Rules
     lease: Lease
-    keep_after_release_days: int
+    limits: Limits
     has_loaded_past: Callable[[dt.date], bool]
     new_secret: Callable[[], bytes] = lambda: secrets.token_bytes(32)
+    note: Callable[[str, str], None] = lambda _event, _about: None
 
     @property
     def protection(self) -> str:
@@ -90,6 +93,7 @@ class Publisher:
             raise NotOverError(through, today)
         self.lease.hold()
         self._finish_earlier_tries()
+        self._note_protection()
         released: list[Period] = []
         for day in self.due(through):
             complete = self.has_loaded_past(day)
@@ -97,6 +101,7 @@ class Publisher:
             ending = (*ending_on(day), Period("day", day))
             # Taken up again after a kill: once anything is drawn, its input stays as it was and later rows wait.
             if not any(is_begun(self.engine, period) for period in ending):
+                drop_too_late(self.engine, day, self.limits)
                 closing.close_day(self.engine, day, partial(self._still, day))
             for period in ending:
                 self._release(period, today, complete=complete and self._is_complete(period))
@@ -104,11 +109,24 @@ class Publisher:
             closing.forget_claim(self.engine, day)
             log.info("day_closed", day=day.isoformat(), complete=complete)
             done(day)
-        last = last_closed(self.engine)
-        if last:
-            expire(self.engine, today, last, self.keep_after_release_days)
+        if last := last_closed(self.engine):
+            expire(self.engine, today, last, self.limits)
             forget_so_far(self.engine, last)
         return released
+
+    def expire(self, today: dt.date) -> None:
+        """Drops what is not to be kept any longer, whether or not days could be closed lately.
+
+        Raises:
+            HeldByAnotherError: another installation publishes from this store, and expires its rows.
+            EngineError: the engine failed.
+        """
+        self.lease.hold()
+        drop_uncounted(self.engine, today, self.limits)
+        last = last_closed(self.engine)
+        expire(self.engine, today, last or dt.date.min, self.limits, unused=True)
+        if last:
+            forget_so_far(self.engine, last)
 
     def withhold(self, now: dt.datetime, through: dt.date) -> list[Period]:
         """Closes every due day up to `through` and publishes nothing of it, nor of the open day until now.
@@ -132,12 +150,14 @@ class Publisher:
             closing.close_day(self.engine, day, partial(self._still, day))
             for period in (*ending_on(day), Period("day", day)):
                 withhold(self.engine, self.rules, period, today=today)
+                self.note("period_withheld", str(period))
                 withheld.append(period)
             closing.forget_claim(self.engine, day)
         for hour in SO_FAR_HOURS:
             if hour <= now.hour and last_closed(self.engine):
                 withheld.append(Period("so_far", today, hour))
                 withhold(self.engine, self.rules, withheld[-1], today=today)
+                self.note("period_withheld", str(withheld[-1]))
         return withheld
 
     def due_so_far(self, now: dt.datetime) -> Period | None:
@@ -180,6 +200,12 @@ class Publisher:
             rows=rows or self.engine.over_all("private.counted"),
             still=self.lease.hold,
         )
+        self.note("period_released", str(period))
+
+    def _note_protection(self) -> None:
+        before = self.last_protection()
+        if before not in {None, self.protection}:
+            self.note("protection_changed", f"from {before} to {self.protection}")
 
     def _still(self, day: dt.date) -> None:
         """Raises unless this publisher may go on closing `day`."""

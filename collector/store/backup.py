@@ -198,16 +198,23 @@ def remove_old(into: Path, before: dt.datetime) -> list[Path]:
         The backups that were removed.
     """
     removed = []
-    for path in sorted(into.iterdir()):
-        if not _NAME.fullmatch(path.name) or not path.is_dir():
-            continue
-        taken = dt.datetime.strptime(path.name.removeprefix("."), TIME).replace(tzinfo=dt.UTC)
-        if path.name.startswith("."):
+    for path, taken, is_whole in backups_in(into):
+        if not is_whole:
             shutil.rmtree(path)
         elif taken < before and (path / MANIFEST).exists():
             shutil.rmtree(path)
             removed.append(path)
     return removed
+
+
+def backups_in(into: Path) -> list[tuple[Path, dt.datetime, bool]]:
+    """The backups in a directory, with when they were taken or begun, and whether they were finished."""
+    found = []
+    for path in sorted(into.iterdir()) if into.is_dir() else []:
+        if _NAME.fullmatch(path.name) and path.is_dir():
+            at = dt.datetime.strptime(path.name.removeprefix("."), TIME).replace(tzinfo=dt.UTC)
+            found.append((path, at, not path.name.startswith(".")))
+    return found
 
 
 @contextmanager

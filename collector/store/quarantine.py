@@ -33,7 +33,7 @@ REASON_SUFFIX = ".reason"
 PART_SUFFIX = ".part"
 DROPPED = "dropped"
 # `collector status` counts the reports of so many days, as the table of loads keeps them.
-_COUNTED_DAYS = dt.timedelta(days=400)
+COUNTED_DAYS = 400
 
 
 @dataclass(frozen=True)
@@ -82,28 +82,43 @@ def set_aside_segments(quarantine_dir: Path) -> list[SetAside]:
     return sorted(found, key=lambda one: (one.day, one.name))
 
 
-def drop(path: Path) -> int:
+def drop(path: Path, today: dt.date) -> int:
     """Gives a segment up: its rows are counted as dropped and deleted, durably.
 
     Returns:
         How many rows were given up.
     """
-    rows = count_rows(path)
-    dropped = path.parent / DROPPED
-    dropped.mkdir(mode=0o700, exist_ok=True)
-    path.rename(dropped / f"{path.stem}.{rows}")
-    sync_directory(dropped)
-    sync_directory(path.parent)
+    rows = _give_up(path, path.parent, path.stem)
     reason_of(path).unlink(missing_ok=True)
-    log.warning("segment_dropped", segment=path.name, rows=rows)
-    _empty(dropped)
+    forget_given_up(path.parent, today)
     return rows
 
 
-def dropped_rows(quarantine_dir: Path) -> int:
+def drop_waiting(path: Path, quarantine_dir: Path, today: dt.date) -> int:
+    """Gives up a sealed segment that waits in a worker's spool, as `drop` does.
+
+    Returns:
+        How many rows were given up.
+    """
+    rows = _give_up(path, quarantine_dir, f"{path.parent.parent.name}.{path.stem}")
+    forget_given_up(quarantine_dir, today)
+    return rows
+
+
+def dropped_rows(quarantine_dir: Path, today: dt.date) -> int:
     """Rows that were given up, of the days that `collector status` counts."""
-    oldest = dt.datetime.now(dt.UTC).date() - _COUNTED_DAYS
-    return sum(rows for _, day, rows in _given_up(quarantine_dir / DROPPED) if day >= oldest)
+    return sum(rows for _, day, rows in given_up(quarantine_dir) if (today - day).days <= COUNTED_DAYS)
+
+
+def forget_given_up(quarantine_dir: Path, today: dt.date) -> None:
+    """Deletes the content of what was given up, also by a process that was killed, and marks too old to count."""
+    for path, day, _ in list(given_up(quarantine_dir)):
+        if path.stat().st_size:
+            descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
+            os.fsync(descriptor)
+            os.close(descriptor)
+        if (today - day).days > COUNTED_DAYS:
+            path.unlink()
 
 
 def received_on(path: Path) -> dt.date:
@@ -140,8 +155,9 @@ def write_reason(path: Path, code: int, since: dt.date) -> None:
         os.close(descriptor)
 
 
-def _given_up(dropped: Path) -> Iterator[tuple[Path, dt.date, int]]:
-    for path in dropped.glob("*.*.*"):
+def given_up(quarantine_dir: Path) -> Iterator[tuple[Path, dt.date, int]]:
+    """The marks of what was given up: the file, the day its reports were received on, and how many they were."""
+    for path in (quarantine_dir / DROPPED).glob("*.*.*"):
         name, _, rows = path.name.rpartition(".")
         try:
             yield path, received_on(path.with_name(name)), int(rows)
@@ -149,13 +165,12 @@ def _given_up(dropped: Path) -> Iterator[tuple[Path, dt.date, int]]:
             continue  # somebody else's
 
 
-def _empty(dropped: Path) -> None:
-    """Deletes the content of what was given up, also by a process that was killed, and marks too old to count."""
-    oldest = dt.datetime.now(dt.UTC).date() - _COUNTED_DAYS
-    for path, day, _ in list(_given_up(dropped)):
-        if path.stat().st_size:
-            descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        if day < oldest:
-            path.unlink()
+def _give_up(path: Path, quarantine_dir: Path, name: str) -> int:
+    rows = count_rows(path)
+    dropped = quarantine_dir / DROPPED
+    dropped.mkdir(mode=0o700, exist_ok=True)
+    path.rename(dropped / f"{name}.{rows}")
+    sync_directory(dropped)
+    sync_directory(path.parent)
+    log.warning("segment_dropped", segment=f"{name}{SUFFIX}", rows=rows)
+    return rows

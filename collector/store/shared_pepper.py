@@ -76,6 +76,15 @@ def forget(engine: Engine, name: str) -> bool:
     return known
 
 
+def known_quarters(engine: Engine) -> list[str]:
+    """The quarters whose peppers the store knows.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    return [name for (name,) in engine.rows("SELECT DISTINCT quarter FROM private.peppers ORDER BY quarter")]
+
+
 def _known(engine: Engine, name: str) -> set[str]:
     rows = engine.rows("SELECT fingerprint FROM private.peppers WHERE quarter = {quarter:String}", quarter=name)
     return {fingerprint for (fingerprint,) in rows}

@@ -68,6 +68,7 @@ GRANT SELECT ON private.all_reports TO publisher;
 GRANT SELECT ON private.all_counted TO publisher;
 GRANT SELECT ON private.loads TO publisher;
 GRANT SELECT ON private.nodes TO publisher;
+GRANT SELECT, ALTER DELETE ON private.peppers TO publisher;
 GRANT SELECT ON private.migrations TO publisher;
 GRANT SELECT, INSERT, ALTER DELETE, CREATE TABLE, DROP TABLE ON private.closing_* TO publisher;
 GRANT SELECT, INSERT, CREATE TABLE, DROP TABLE ON private.counting_* TO publisher;

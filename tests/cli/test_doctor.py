@@ -109,7 +109,7 @@ def test_healthy_directory_gives_no_findings(data: Path) -> None:
 def test_every_planted_fault_is_found_with_what_to_do(data: Path) -> None:
     """Faults of a directory that nobody serves, all at once: none hides another."""
     set_aside(sealed(data, "w0", TODAY, 3), data / "quarantine", 27)
-    drop(set_aside(sealed(data, "w0", TODAY), data / "quarantine", 27))
+    drop(set_aside(sealed(data, "w0", TODAY), data / "quarantine", 27), TODAY)
     (given_up,) = (data / "quarantine" / "dropped").iterdir()
     given_up.write_text("content")
     make_old(sealed(data, "w0", TODAY))

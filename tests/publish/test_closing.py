@@ -200,7 +200,7 @@ def test_private_rows_expire_once_nothing_needs_them(engine: Engine, publisher: 
     assert first in counted(engine)  # the grace after August has not passed
     publisher.publish(dt.date(2026, 9, 21), last)
     assert set(counted(engine)) == {dt.date(2026, 9, 2), last}
-    kept = expire(engine, dt.date(2026, 9, 21), last, 10)
+    kept = expire(engine, dt.date(2026, 9, 21), last, publisher.limits)
     assert kept == []
 
 

@@ -17,6 +17,7 @@ from collector.store.quarantine import drop, dropped_rows, set_aside, set_aside_
 from collector.store.retry import Retried, retry
 from tests.sample_days import DAY, row
 
+TODAY = dt.date(2026, 9, 20)
 BAD = {"report_id": "canary-value"}
 
 
@@ -43,7 +44,7 @@ def stored(engine: Engine) -> int:
 def balance(engine: Engine, quarantine: Path) -> tuple[int, int, int]:
     """Loaded, quarantined, dropped: their sum is what was accepted."""
     backlog = Loader(engine, quarantine.parent / "spool", quarantine).backlog()
-    return loaded_rows(engine), backlog.quarantined, dropped_rows(quarantine)
+    return loaded_rows(engine), backlog.quarantined, dropped_rows(quarantine, TODAY)
 
 
 def test_segment_is_listed_with_its_reason_and_nothing_of_its_content(tmp_path: Path, quarantine: Path) -> None:
@@ -134,7 +135,7 @@ def test_segment_bad_throughout_ends_the_search_and_loses_nothing(
 def test_given_up_reports_are_deleted_and_stay_in_the_sum(tmp_path: Path, quarantine: Path, engine: Engine) -> None:
     path = put(tmp_path, row(), row() | BAD)
     retry(engine, path)
-    assert drop(path) == 1
+    assert drop(path, TODAY) == 1
     assert balance(engine, quarantine) == (1, 0, 1)
     assert set_aside_segments(quarantine) == []
     assert [file for file in quarantine.rglob("*") if file.is_file() and file.stat().st_size] == []
@@ -143,21 +144,20 @@ def test_given_up_reports_are_deleted_and_stay_in_the_sum(tmp_path: Path, quaran
 def test_killed_while_giving_up_the_content_goes_with_the_next_one(
     tmp_path: Path, quarantine: Path, engine: Engine
 ) -> None:
-    drop(put(tmp_path, row()))
+    drop(put(tmp_path, row()), TODAY)
     (mark,) = (quarantine / "dropped").iterdir()
     mark.write_text("content")  # as if killed after the rename
     assert balance(engine, quarantine) == (0, 0, 1)
-    drop(put(tmp_path, row(), row()))
+    drop(put(tmp_path, row(), row()), TODAY)
     assert mark.stat().st_size == 0
     assert balance(engine, quarantine) == (0, 0, 3)
 
 
 def test_what_was_given_up_long_ago_leaves_the_sum_like_what_was_loaded_then(tmp_path: Path, quarantine: Path) -> None:
-    today = dt.datetime.now(dt.UTC).date()
-    drop(put(tmp_path, row(), day=today - dt.timedelta(days=399)))
-    old = quarantine / "dropped" / f"w0.{today - dt.timedelta(days=401)}.1f2e3d4c-000000.7"
+    drop(put(tmp_path, row(), day=TODAY - dt.timedelta(days=399)), TODAY)
+    old = quarantine / "dropped" / f"w0.{TODAY - dt.timedelta(days=401)}.1f2e3d4c-000000.7"
     old.touch()
-    assert dropped_rows(quarantine) == 1
-    drop(put(tmp_path, row()))
+    assert dropped_rows(quarantine, TODAY) == 1
+    drop(put(tmp_path, row()), TODAY)
     assert not old.exists()
-    assert dropped_rows(quarantine) == 2
+    assert dropped_rows(quarantine, TODAY) == 2

@@ -1,4 +1,4 @@
-"""The audit trail: who looked at what, who signed in, who changed what others may see or do.
+"""The audit trail: who looked at what, who signed in, who changed what others may see or do, or what is held.
 
 A line tells the question (path and query parameters), never the answer; no token, no cookie, no address, and of
 a hidden value where it stands, not what it says. Kept for 13 months.
@@ -8,24 +8,44 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from collector.reports.access.ledger import Ledger
 
-Event = Literal[
-    "viewed",
-    "signed_in",
-    "sign_in_failed",
-    "signed_out",
+Reading = Literal["viewed", "signed_in", "sign_in_failed", "signed_out"]
+Change = Literal[
     "token_created",
     "token_revoked",
     "value_hidden",
     "value_shown",
+    "configuration_taken",
+    "product_added",
+    "product_removed",
+    "protection_changed",
+    "period_released",
+    "period_withheld",
+    "backup_taken",
+    "backup_removed",
+    "backup_restored",
+    "store_migrated",
+    "store_moved",
+    "node_forgotten",
+    "pepper_made",
+    "pepper_lost",
+    "pepper_destroyed",
+    "key_forgotten",
+    "quarantine_retried",
+    "quarantine_dropped",
+    "reports_expired",
+    "simulated",
 ]
+Event = Reading | Change
+READING: tuple[Reading, ...] = get_args(Reading)
+CHANGES: dict[str, Change] = {event: event for event in get_args(Change)}
 KEPT_MONTHS = 13
 _LONGEST_TEXT = 2_000
 
@@ -39,11 +59,11 @@ class Line:
         event: what happened.
         who: the name of the token, the proxy's user or, for a command, this machine's user.
         role: viewer, admin, or owner for a command of the data directory's owner.
-        how: token, session, proxy or command.
+        how: token, session, proxy, command, or collector for what it did by itself.
         path: of the view or download.
         query: its parameters, as they were asked.
         status: how it was answered.
-        about: the token or the place of the value that was changed.
+        about: what was changed: the token, the place of the value, the period, the quarter, how many reports.
     """
 
     at: int
@@ -68,13 +88,31 @@ def record(writing: sqlite3.Connection, lines: Iterable[Line]) -> None:
 
 def by_command(at: int, event: Event, who: str, about: str) -> Line:
     """The line of something that was done by a command on the collector's machine."""
-    return Line(at, event, plain(who), "owner", "command", about=plain(about))
+    return by_owner(at, event, who, "command", about)
 
 
-def lines(ledger: Ledger, since: dt.date) -> list[Line]:
-    """The lines from `since` (UTC) on, oldest first."""
-    query = f"SELECT {', '.join(COLUMNS)} FROM audit WHERE at >= ? ORDER BY at, rowid"
-    return [Line(*row) for row in ledger.rows(query, _midnight(since))]
+def by_owner(at: int, event: Event, who: str, how: str, about: str) -> Line:
+    """The line of something that the data directory's owner may do, done by a command or by the collector itself."""
+    return Line(at, event, plain(who), "owner", how, about=plain(about))
+
+
+def lines(ledger: Ledger, since: dt.date, events: Collection[str] = ()) -> list[Line]:
+    """The lines from `since` (UTC) on, oldest first; of these events alone, if any are given."""
+    only = f" AND event IN ({', '.join('?' * len(events))})" if events else ""
+    query = f"SELECT {', '.join(COLUMNS)} FROM audit WHERE at >= ?{only} ORDER BY at, rowid"
+    return [Line(*row) for row in ledger.rows(query, _midnight(since), *events)]
+
+
+def last_about(ledger: Ledger, event: Event) -> str | None:
+    """What the last line of an event was about; None if there is none."""
+    found = ledger.rows("SELECT about FROM audit WHERE event = ? ORDER BY at DESC, rowid DESC LIMIT 1", event)
+    return str(found[0][0]) if found else None
+
+
+def oldest(ledger: Ledger) -> dt.date | None:
+    """The day of the oldest line."""
+    ((at,),) = ledger.rows("SELECT min(at) FROM audit")
+    return None if at is None else dt.datetime.fromtimestamp(at, dt.UTC).date()
 
 
 def expire(ledger: Ledger, today: dt.date) -> int:
