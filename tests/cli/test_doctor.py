@@ -139,6 +139,7 @@ def test_every_planted_fault_is_found_with_what_to_do(data: Path) -> None:
         ("problem", f"{pepper} is open to others (mode 0640)", f"chmod 600 {pepper}"),
         ("problem", f"{data} is open to others (mode 0755)", f"chmod 700 {data}"),
         ("problem", "pepper-2025Q4 is not 32 bytes long", "restore it from a backup"),
+        ("problem", "peppers: the oldest is of 2025-12-31", "start the collector on this machine"),
     ]
     for severity, what, todo in wanted:
         assert is_said(found, severity, what, todo), f"{what}: {list(said(found))}"

@@ -173,6 +173,12 @@ def test_public_pages_answer(server: Server, path: str) -> None:
         assert response.read()
 
 
+@pytest.mark.parametrize("path", ["/v1/permits.txt", "/v1/policy"])
+def test_what_is_permitted_is_cached_for_a_minute_at_most(server: Server, path: str) -> None:
+    with urllib.request.urlopen(server.ingest + path) as response:
+        assert response.headers["Cache-Control"] == "public, max-age=60"
+
+
 def test_metrics_are_not_on_the_public_port(server: Server) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{server.ingest}/metrics")

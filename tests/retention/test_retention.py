@@ -132,12 +132,9 @@ def test_policy_wins_over_a_publisher_that_cannot_close(deleting: Deleting) -> N
     assert found[Kind.COUNTED].is_over, "the policy permits it, the settings wanted it gone"
 
 
-def test_days_that_are_due_after_downtime_are_closed_before_anything_is_dropped(
-    deleting: Deleting, configuration: Configuration
-) -> None:
+def test_days_that_are_due_after_downtime_are_closed_before_anything_is_dropped(deleting: Deleting) -> None:
     """Two passes, 70 days late: the first must not take from the second what the month still needs."""
-    engine = deleting.room.engine
-    publisher = publisher_on(engine, configuration, limits=deleting.limits)
+    engine, publisher = deleting.room.engine, deleting.room.publisher
     first = dt.date(2026, 9, 26)
     receive(engine, [row(first) for _ in range(200)])
     today = first + 70 * ONE
