@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from collector import forgotten
+from collector.forgetting import forget_restored
 from collector.publish.periods import ONE_DAY
 from collector.store.backing_up import Backing
 from collector.store.backup import BackupError, open_backup, remove_old
@@ -52,10 +54,12 @@ class Restored:
 
     Attributes:
         rows: in all tables.
+        erased: rows of licences that were forgotten since.
         withheld: periods that are over and get no cells, because they may have been published after the backup.
     """
 
     rows: int
+    erased: int
     withheld: list[Period]
 
 
@@ -92,9 +96,12 @@ def take(
         )
     still()
     paths = room.paths
+    forgotten.note_kept_days(paths, keep_days)
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     with closing(room.engine.session()) as session:
-        path = Backing(session, paths.access, (paths.added_products, paths.simulated), still).take(into, now, begin)
+        path = Backing(session, paths.access, (paths.added_products, paths.simulated, paths.requests), still).take(
+            into, now, begin
+        )
     paths.last_backup.touch(mode=0o600)
     manifest = open_backup(path).manifest
     return Taken(path, manifest.rows, manifest.bytes, remove_old(into, now - keep_days * ONE_DAY))
@@ -120,14 +127,17 @@ def restore(
     Raises:
         BackupError: a file is missing or damaged.
         HeldByAnotherError: another collector publishes from this store.
+        OldPartsError: what was forgotten is out of the tables, and not off the disk.
         Everything that `Move.run` raises.
     """
     room.publisher.lease.hold()
+    room.paths.restored.touch(mode=0o600)  # what was forgotten since is erased here, and at the next start once more
     rows = backup.manifest.rows
     Move(backup, room.engine, room.paths.data).run(begin(rows))
     backup.put_beside(room.paths.data)
+    erased = forget_restored(room)
     withheld = [] if publish_again else room.publisher.withhold(now, now.date() - ONE_DAY)
-    return Restored(rows, withheld)
+    return Restored(rows, erased, withheld)
 
 
 def routes(room: StoreRoom, publishing: asyncio.Lock) -> list[web.RouteDef]:

@@ -78,6 +78,9 @@ EVENTS = {
     ),
     "pepper_made_ahead": _event("The next quarter's pepper was made.", "quarter"),
     "pepper_destroyed": _event("A pepper was destroyed: nothing that was made under it is left.", "quarter"),
+    # rights
+    "licence_forgotten": _event("A request to forget a licence was carried out so far.", "request", "state"),
+    "not_forgotten": _event("Pending requests to forget could not be gone on with; it is tried again.", "error"),
     # publishing
     "day_closed": _event("A day was closed.", "day", "complete"),
     "so_far_released": _event("The open day was released so far, with more noise.", "day", "hour"),

@@ -8,7 +8,10 @@
 <data>/spool/<worker>/      rows on disk and not yet in the engine, see ingest/segment.py
 <data>/quarantine/          segments that the engine could not parse, see store/quarantine.py
 <data>/products.toml        products added by `collector products add`, see added_products.py
-<data>/secrets/             peppers, see ingest/pseudonyms.py
+<data>/secrets/             peppers, see ingest/pseudonyms.py, and what was forgotten, see forgotten.py
+<data>/requests.ndjson      what was asked about licences and withdrawn fields, see request_journal.py
+<data>/restored             there from a restore until the collector has erased again what was forgotten since
+<data>/backups-kept         for how many days backups of this store are kept, see forgotten.py
 <data>/access.sqlite        tokens, sessions, audit trail and hidden values, see reports/access/ledger.py
 <data>/engine/              the embedded engine; for a server, the name by which it knows this installation
 <data>/known-values.json    values that are published, see ingest/values.py
@@ -83,6 +86,26 @@ class Layout:
     def secrets(self) -> Path:
         """The directory of the peppers."""
         return self.data / "secrets"
+
+    @property
+    def forgotten(self) -> Path:
+        """The pseudonyms that a backup may still bring back."""
+        return self.secrets / "forgotten"
+
+    @property
+    def requests(self) -> Path:
+        """The journal of requests about licences and withdrawn fields."""
+        return self.data / "requests.ndjson"
+
+    @property
+    def restored(self) -> Path:
+        """The mark of a store that came back from a backup, see forgetting.py."""
+        return self.data / "restored"
+
+    @property
+    def backups_kept(self) -> Path:
+        """For how many days backups are kept."""
+        return self.data / "backups-kept"
 
     @property
     def access(self) -> Path:

@@ -32,9 +32,14 @@ _SHOWN_LIMITS = ("behind_after_seconds", "max_spool_bytes", "publish_at_the_late
 SHOWN_FILES = ("policy", "catalogue", "menu", "tls_certificate", "tls_key", "store_password_file")
 
 
-def routes(room: StoreRoom, ledger: Ledger) -> list[web.RouteDef]:
-    """The routes, for the store process."""
-    one_at_a_time = asyncio.Lock()
+def routes(room: StoreRoom, ledger: Ledger, one_at_a_time: asyncio.Lock) -> list[web.RouteDef]:
+    """The routes, for the store process.
+
+    Args:
+        room: the store.
+        ledger: with the audit trail.
+        one_at_a_time: held by whoever changes what is in quarantine.
+    """
 
     async def get_settings(_: web.Request) -> web.Response:
         return web.json_response(shown(room.settings))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
-from collector import backups, child, local_commands
+from collector import backups, child, licence_commands, local_commands
 from collector.configuration import accepted, limits_of
 from collector.days import Days
 from collector.ingest.values import FIELDS as BUDGETED
@@ -182,6 +182,7 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
     """Publishes what is due; a failure is logged and tried again."""
     await asyncio.wait([opening])
     clock = Steadiness()
+    repeating = licence_commands.Repeating(room)
     stands_by = False
     while not stop.is_set():
         now = dt.datetime.now(dt.UTC)
@@ -195,6 +196,8 @@ async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Even
         is_behind = room.loader.is_behind
         try:
             async with publishing:
+                # First what was to be forgotten: nothing of it is counted any more.
+                await asyncio.to_thread(repeating.go_on, now)
                 await asyncio.to_thread(_publish_closable, room, now, through)
                 await asyncio.to_thread(_publish_so_far, room, now)
             stands_by = False
@@ -361,11 +364,13 @@ def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[
             waiting = await asyncio.to_thread(room.publisher.due, through)
         return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})
 
+    quarantine = asyncio.Lock()
     return [
         web.get("/status", get_status),
         web.post("/publish", post_publish),
-        *local_commands.routes(room, ledger),
+        *local_commands.routes(room, ledger, quarantine),
         *backups.routes(room, publishing),
+        *licence_commands.routes(room, publishing, quarantine),
     ]
 
 

@@ -83,6 +83,11 @@ class StoreRoom:
         if self.is_one_of_several:
             self.pepper.agree(self.engine, today)
 
+    @property
+    def node_name(self) -> str:
+        """By which the store knows this collector among those that take reports into it."""
+        return f"{socket.gethostname()}-{self.engine.name[:6]}"
+
     def note(self, today: dt.date, *, has_left: bool = False) -> None:
         """Tells the store how far this collector has handed over what it received.
 
@@ -91,7 +96,7 @@ class StoreRoom:
         """
         nodes.note(
             self.engine,
-            f"{socket.gethostname()}-{self.engine.name[:6]}",
+            self.node_name,
             self.loader.loaded_past(today),
             self.loader.waiting_segments(),
             has_left=has_left,

@@ -35,6 +35,8 @@ VERBS = {
     "audit": "Who looked at what, who signed in, who changed what.",
     "quarantine": "Look at, load again or give up what the store could not read.",
     "retention": "How long each kind of thing is kept, and what is held.",
+    "forget": "Erase all that is held about a licence, and keep it erased.",
+    "subject-report": "Say what is held about a licence.",
     "doctor": "What uses the disk, what is stuck, and what may go.",
     "policy": "What may leave a machine, and what a changed policy would mean.",
     "check": "Check policy, catalogue, schemas, examples, menu and settings.",

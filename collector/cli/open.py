@@ -37,8 +37,21 @@ class NoServerError(Exception):
     """No `serve` answers for this data directory."""
 
 
-def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+def ask(
+    settings: Settings,
+    method: str,
+    path: str,
+    parameters: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Asks the running `serve` of this data directory.
+
+    Args:
+        settings: say which.
+        method: of HTTP.
+        path: of the route.
+        parameters: of the question.
+        body: what nothing may log, as JSON.
 
     Returns:
         Its answer; an answer that is an error ends the program with its text.
@@ -47,7 +60,7 @@ def ask(settings: Settings, method: str, path: str, parameters: Mapping[str, str
         NoServerError: none runs.
     """
     control = _control(settings)
-    status, answer = asyncio.run(_request(control, method, path, parameters))
+    status, answer = asyncio.run(_request(control, method, path, parameters, body))
     if status >= 400:  # noqa: PLR2004 - HTTP's own boundary
         fail(answer.get("error", "the running collector could not answer; its log says why"))
     return answer
@@ -185,7 +198,7 @@ async def _along(
 
 
 async def _request(
-    control: str, method: str, path: str, parameters: Mapping[str, str] | None
+    control: str, method: str, path: str, parameters: Mapping[str, str] | None, body: Mapping[str, Any] | None
 ) -> tuple[int, dict[str, Any]]:
     import aiohttp
 
@@ -194,7 +207,7 @@ async def _request(
     try:
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(control), timeout=limit) as session,
-            session.request(method, f"http://collector{path}", params=parameters) as response,
+            session.request(method, f"http://collector{path}", params=parameters, json=body) as response,
         ):
             content = await response.json() if response.content_type == "application/json" else {}
             return response.status, content

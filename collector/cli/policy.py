@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector.cli.main import fail
+from collector.cli.options import STORE, with_settings
 from schemas.policy import SHIPPED_POLICY, Policy, load_policy
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
+    from collector.settings import Settings
     from schemas.policy_changes import Change
 
 SHIPPED, IN_USE = "shipped", "in-use"
@@ -37,6 +39,7 @@ def command() -> None:
     collector policy show policy.toml
     collector policy diff shipped policy.toml
     collector policy diff --data DIR in-use policy.toml
+    collector policy purge language --data DIR
 
     The policy is a file (`schemas/policy.toml`, or the one that the setting `policy` names). A changed file holds after
     `collector reload`; `collector check` says before whether it can be used.
@@ -109,6 +112,67 @@ def show(which: str, form: str, data: str) -> None:
     ]
     show_table(columns, rows, frozenset({"kept, days"}))
     click.echo(f"{_named(policy)}; {len(policy.clauses)} paragraphs, contact {policy.contact}")
+
+
+@command.command("purge")
+@click.argument("field")
+@_FORMAT
+@with_settings("data", *STORE, "policy")
+def purge(settings: Settings, field: str, form: str) -> None:
+    """Leave a withdrawn FIELD empty in all rows that came before it was withdrawn.
+
+    In the store, in this machine's spool and in its quarantine; the reports still count. A field that the policy still
+    permits is refused: withdraw it first (`withdrawn = true`), then `collector reload`. Published counts stay as they
+    are. After a restore, run it again.
+
+    \b
+      collector policy purge language --data DIR
+    """
+    from collector.cli.ledger import note_done
+    from collector.cli.open import NoServerError, ask
+
+    try:
+        answer = ask(settings, "POST", "/policy/purge", {"field": field})
+    except NoServerError:
+        answer = _purge_here(settings, field)
+    note_done(settings, "field_purged", f"{field}, request {answer['request']}")
+    if form == "json":
+        click.echo(json.dumps(answer))
+        return
+    rows = answer["rows"]
+    click.echo(
+        f"{field} from {', '.join(answer['sources'])}: emptied in {rows['store']:,} rows of the store, "
+        f"{rows['spool']:,} of the spool, {rows['quarantine']:,} of the quarantine ({answer['request']})"
+    )
+    if answer["unreadable"]:
+        click.echo(
+            f"{answer['unreadable']:,} lines of the quarantine are not readable and stay; `quarantine drop` ends them"
+        )
+    if answer["open_segments"]:
+        click.echo(f"{answer['open_segments']} segments were not sealed in time: run it again")
+
+
+def _purge_here(settings: Settings, field: str) -> dict[str, Any]:
+    from collector.cli.open import open_room
+    from collector.configuration import read_configuration
+    from collector.licence_commands import shown_purge
+    from collector.purging import NotWithdrawnError, sources_of
+    from collector.purging import purge as purge_all
+    from collector.store.erasing import OldPartsError
+
+    try:
+        sources = sources_of(read_configuration(settings).policy, field)
+    except NotWithdrawnError as error:
+        fail(str(error))
+    except ConfigurationError as error:
+        fail(*error.problems)
+    with open_room(settings, must_exist=settings.store_url is None) as room:
+        try:
+            done = purge_all(room, field, sources, dt.datetime.now(dt.UTC).date())
+        except OldPartsError as error:
+            fail(f"{error}; run it again")
+        room.publisher.lease.give_up()
+    return shown_purge(done)
 
 
 def _policies(data: str, *names: str) -> list[Policy]:

@@ -37,7 +37,8 @@ def command(settings: Settings, directory: Path, check: bool, publish_again: boo
     """Put a backup back, into a store that holds nothing.
 
     Stop the collector first. Every partition is compared with the backup by count and checksum. Killed, or
-    after an error, run it again: it goes on. Put the peppers back into DATA/secrets before the collector starts.
+    after an error, run it again: it goes on. Put the peppers back into DATA/secrets before the collector starts, and
+    the file `forgotten` beside them: it keeps what was forgotten since the backup out of the store.
 
     What was published after the backup is lost, and is not published a second time: with other noise it would tell
     more than once. Days that ended since then are closed without counts; their reports still count in the
@@ -61,6 +62,8 @@ def command(settings: Settings, directory: Path, check: bool, publish_again: boo
         click.echo(f"{directory}: all of its {answer['bytes']:,} bytes are what was written, {answer['rows']:,} rows")
         return
     click.echo(f"{answer['rows']:,} rows are back; every partition was compared")
+    if answer["erased"]:
+        click.echo(f"{answer['erased']:,} of them erased again: licences that were forgotten since")
     if answer["withheld"]:
         click.echo(f"closed without counts, since they may have been published before: {', '.join(answer['withheld'])}")
     click.echo("tokens and hidden values are those of the backup: revoke or hide again what was since")
@@ -77,6 +80,7 @@ def _check(backup: Backup) -> dict[str, Any]:
 
 def _restore(settings: Settings, backup: Backup, *, publish_again: bool) -> dict[str, Any]:
     from collector.backups import restore
+    from collector.store.erasing import OldPartsError
     from collector.store.move import NotEmptyError, NotEqualError
 
     with open_room(settings, must_exist=False) as room, ExitStack() as bars:
@@ -88,7 +92,9 @@ def _restore(settings: Settings, backup: Backup, *, publish_again: bool) -> dict
             restored = restore(room, backup, dt.datetime.now(dt.UTC), begin, publish_again=publish_again)
         except (NotEmptyError, NotEqualError) as error:
             fail(str(error))
+        except OldPartsError as error:
+            fail(f"{error}; run the same again, it goes on")
         except OSError as error:
             fail(f"{error.filename or settings.data}: {error.strerror}; run the same again, it goes on")
     note_done(settings, "backup_restored", f"{backup.directory.name}, {restored.rows} rows")
-    return {"rows": restored.rows, "withheld": [str(period) for period in restored.withheld]}
+    return {"rows": restored.rows, "erased": restored.erased, "withheld": [str(period) for period in restored.withheld]}

@@ -124,11 +124,19 @@ class Peppers:
             PepperError: the quarter's pepper cannot be read or made.
         """
         name = quarter(day)
-        digest = hmac.digest(self._pepper(name), license_key.encode(), "sha256")
+        pseudonym = self._under(name, license_key)
         if len(self._loaded) > 1 and day != first_day(name):
             # Reports around midnight are over: this process needs the other quarter's no more, which will be destroyed.
             self._loaded = {name: self._loaded[name]}
-        return str(uuid.UUID(bytes=digest[:16]))
+        return pseudonym
+
+    def all_pseudonyms(self, license_key: str) -> dict[str, str]:
+        """Quarter -> the pseudonym of `license_key` in it, for each pepper that is there.
+
+        Raises:
+            PepperError: one of them cannot be read.
+        """
+        return {name: self._under(name, license_key) for name in quarters(self._directory)}
 
     def prepare(self, day: dt.date) -> None:
         """Reads, or makes, the pepper of `day`'s quarter, so that a bad file is found at start."""
@@ -153,6 +161,10 @@ class Peppers:
         """
         # Not the digest of any key: a licence key holds no NUL.
         return hmac.digest(self._pepper(quarter(day)), b"\0fingerprint", "sha256")[:8].hex()
+
+    def _under(self, name: str, license_key: str) -> str:
+        digest = hmac.digest(self._pepper(name), license_key.encode(), "sha256")
+        return str(uuid.UUID(bytes=digest[:16]))
 
     def _pepper(self, name: str) -> bytes:
         if name not in self._loaded:

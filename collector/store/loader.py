@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,12 @@ class Loader:
             self.is_behind = waiting > 0
             WAITING_SEGMENTS.set(len(found) - tried + len(failures))
             return Pass(rows, waiting, next(iter(failures.values()), None))
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Loads nothing meanwhile: what is sealed stays where it is and may be rewritten."""
+        with self._one_at_a_time:
+            yield
 
     def has_loaded_past(self, day: dt.date) -> bool:
         """Whether no spool holds a row received on `day` or before (the watermark rule)."""

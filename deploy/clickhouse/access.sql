@@ -50,6 +50,8 @@ GRANT TABLE ENGINE ON ReplicatedMergeTree TO owner;
 GRANT TABLE ENGINE ON ReplicatedReplacingMergeTree TO owner;
 GRANT TABLE ENGINE ON Distributed TO owner;
 GRANT SELECT ON system.clusters TO owner;
+GRANT SELECT(database, table, name, active) ON system.parts TO owner;
+GRANT SELECT(database, table) ON system.detached_parts TO owner;
 GRANT SELECT(query_id, user, query) ON system.processes TO owner;
 
 GRANT INSERT ON private.reports TO ingest;

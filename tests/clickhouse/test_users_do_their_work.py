@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from collector.status import status
 from collector.store import nodes
 from collector.store.backing_up import Backing
 from collector.store.backup import open_backup
+from collector.store.blanking import blank
 from collector.store.content import contents
 from collector.store.engine import Engine, EngineError
+from collector.store.erasing import erase
 from collector.store.lease import HeldByAnotherError, Lease
 from collector.store.loader import Loader, loaded_rows
 from collector.store.migrate import applied, demand_current, migrate, migrations
@@ -31,7 +34,7 @@ from tests.clickhouse_server import ClickHouseServer
 from tests.cluster import Cluster
 from tests.conftest import started
 from tests.publishers import publisher_on
-from tests.sample_days import DAY, ONE, row, run_row
+from tests.sample_days import DAY, ONE, receive, row, run_row
 
 # The days at the end of a month that are closed; ACCESS_DAYS=30 closes all of it, in the same statements.
 LAST = dt.date(2026, 9, 30)
@@ -218,3 +221,17 @@ def _nobody_reaches_around(cluster: Cluster, publisher: Engine) -> None:
         with pytest.raises(EngineError) as refused:
             publisher.command(statement)
         assert refused.value.code == ACCESS_DENIED
+
+
+def test_owner_erases_and_purges_and_nobody_else_does(engines: dict[str, Engine]) -> None:
+    gone = uuid.UUID("6f1b3c52-8d7e-4a90-b1c4-52e07d9a3f18")
+    owner = engines["owner"]
+    receive(owner, [run_row(licence=gone), row()])
+    for user in ("ingest", "publisher"):
+        with pytest.raises(EngineError) as refused:
+            erase(engines[user], [str(gone)], lambda: None)
+        assert refused.value.code == ACCESS_DENIED
+    assert blank(owner, "language", ["vm"], lambda: None) == 1
+    assert erase(owner, [str(gone)], Lease(owner, owner.name).hold).rows == 1
+    assert owner.rows("SELECT language FROM private.reports") == [("",)]
+    assert owner.rows("SELECT name FROM system.parts WHERE table = 'reports' AND NOT active") == []

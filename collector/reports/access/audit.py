@@ -38,6 +38,7 @@ Change = Literal[
     "pepper_lost",
     "pepper_destroyed",
     "key_forgotten",
+    "field_purged",
     "quarantine_retried",
     "quarantine_dropped",
     "reports_expired",
