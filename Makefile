@@ -8,7 +8,7 @@ JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) \* 2)
 IN_PARALLEL := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
+.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-year test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -78,6 +78,9 @@ test-containers: $(READY) ## the image really built and started, Compose and Kub
 
 test-monitoring: $(READY) ## every alert by its real fault, with a real Prometheus, about three minutes; needs prometheus, prometheus-alertmanager, strace
 	MONITORING=all $(BIN)/python -m pytest tests/monitoring
+
+test-year: $(READY) ## a whole year in simulated time: policy, quarters, erasures, a lost store; three minutes
+	YEAR=all $(BIN)/python -m pytest tests/end_to_end/test_a_year.py
 
 test-memory: $(READY) ## a worker's memory while 5 million reports (MEMORY_REPORTS) wait in its spool
 	$(BIN)/python -m tests.abuse.memory
