@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from collector.journal import Journal
 from collector.layout import Layout
 from collector.publish.accounting import over_budget
-from collector.publish.expiry import Limits
+from collector.publish.limits import Limits
 from collector.publish.menu import SHIPPED_MENU, Menu, load_menu
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.policy import Policy, load_policy

@@ -232,6 +232,8 @@ async def _end(children: list[Supervised], keepers: dict[Supervised, asyncio.Tas
     for one in children:
         one.stop()
     tasks = [keepers[one] for one in children]
+    if not tasks:
+        return  # a part that takes no reports has no workers
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     if late:
         for one in children:

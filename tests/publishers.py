@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from collector.publish.expiry import Limits
+from collector.publish.limits import Limits
 from collector.publish.publisher import Publisher
 from collector.publish.release import Rules
 from collector.store.lease import Lease

@@ -15,6 +15,8 @@ from collector.cli.main import fail
 from collector.cli.open import open_room
 from collector.cli.options import STORE, with_settings
 from collector.cli.progress import progress
+from collector.layout import layout
+from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +85,11 @@ def _restore(settings: Settings, backup: Backup, *, publish_again: bool) -> dict
     from collector.store.erasing import OldPartsError
     from collector.store.move import NotEmptyError, NotEqualError
 
+    try:
+        # Before anything else makes them: what is there is not replaced.
+        backup.put_beside(layout(settings).data)
+    except ConfigurationError as error:
+        fail(*error.problems)
     with open_room(settings, must_exist=False) as room, ExitStack() as bars:
 
         def begin(rows: int) -> Callable[[int], None]:

@@ -19,7 +19,7 @@ from collector.store.lease import HeldByAnotherError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.publish.expiry import Limits
+    from collector.publish.limits import Limits
     from collector.store.engine import Engine
     from collector.store.lease import Lease
 

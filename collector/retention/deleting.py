@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from collector.journal import Journal
-    from collector.publish.expiry import Limits
+    from collector.publish.limits import Limits
     from collector.reports.access.ledger import Ledger
     from collector.storeroom import StoreRoom
 

@@ -14,7 +14,7 @@ from collector.reports.access.sessions import LONGEST_SECONDS
 from collector.store.quarantine import COUNTED_DAYS
 
 if TYPE_CHECKING:
-    from collector.publish.expiry import Limits
+    from collector.publish.limits import Limits
 
 # What a process writes for a moment, and deletes itself; a day later none can still be writing it.
 TEMPORARY_DAYS = 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from collector.layout import Layout
-    from collector.publish.expiry import Limits
+    from collector.publish.limits import Limits
     from collector.reports.access.ledger import Ledger
     from collector.storeroom import StoreRoom
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.layout import Layout
-    from collector.publish.expiry import Limits
+    from collector.publish.limits import Limits
     from collector.roles import Role
     from collector.store.engine import Engine
 

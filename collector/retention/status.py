@@ -10,7 +10,7 @@ from collector.retention.kinds import Keeping, keepings
 if TYPE_CHECKING:
     import datetime as dt
 
-    from collector.publish.expiry import Limits
+    from collector.publish.limits import Limits
     from collector.retention.holdings import Holdings
 
 

@@ -28,6 +28,7 @@ LABELS = {
     "field": set(FIELDS),
     "reason": {"too_many", "unread"},
     "result": {"done", "refused", "failed"},
+    "place": {"spool", "quarantine", "late", "uncounted"},
     "grain": set(GRAINS),
     "version": {version("product-telemetry")},  # the program's own
 }

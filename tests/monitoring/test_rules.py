@@ -115,7 +115,17 @@ def test_no_alert_and_no_panel_can_show_anything_of_a_report() -> None:
         assert "$labels" not in str(alert.annotations), alert.name
     legends = {t["legendFormat"] for panel in panels(dashboard) for t in panel["targets"]}
     labels = {label for legend in legends for label in re.findall(r"\{\{(\w+)\}\}", legend)}
-    assert labels - {"version"} <= {"instance", "part", "outcome", "report", "grain", "reason", "field", "result"}
+    assert labels - {"version"} <= {
+        "instance",
+        "part",
+        "outcome",
+        "report",
+        "grain",
+        "reason",
+        "field",
+        "result",
+        "place",
+    }
     assert not (labels - {"version"}) & PRIVATE
 
 

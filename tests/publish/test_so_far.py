@@ -9,7 +9,7 @@ import pytest
 
 from collector.configuration import Configuration
 from collector.publish import closing
-from collector.publish.expiry import SO_FAR_KEPT_DAYS
+from collector.publish.limits import SO_FAR_KEPT_DAYS
 from collector.publish.periods import Period
 from collector.publish.publisher import Publisher
 from collector.publish.released import Released

@@ -12,7 +12,7 @@ import pytest
 from collector.configuration import Configuration, limits_of
 from collector.journal import Journal
 from collector.layout import layout
-from collector.publish.expiry import Limits
+from collector.publish.limits import Limits
 from collector.reports.access.ledger import Ledger
 from collector.retention.deleting import Deleting
 from collector.retention.holdings import in_ledger, in_store, on_disk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.publish.expiry import Limits
+from collector.publish.limits import Limits
 from collector.retention.kinds import keepings
 from tests.conftest import PROJECT
 

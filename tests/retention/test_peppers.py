@@ -11,7 +11,7 @@ from pathlib import Path
 from collector.configuration import Configuration
 from collector.ingest.pseudonyms import Peppers, destroy, first_day, last_day, quarters
 from collector.metrics import LICENCES_LEFT_OUT
-from collector.publish.expiry import Limits
+from collector.publish.limits import Limits
 from collector.publish.publisher import Publisher
 from collector.retention import pepper_life
 from collector.retention.deleting import Deleting

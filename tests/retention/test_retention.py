@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.configuration import Configuration
-from collector.publish.expiry import Limits
+from collector.publish.limits import Limits
 from collector.publish.periods import period_of
 from collector.publish.publisher import last_closed
 from collector.retention.deleting import Deleting
