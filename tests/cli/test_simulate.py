@@ -146,7 +146,7 @@ def test_second_fleet_in_the_same_directory_is_refused(simulated: Path) -> None:
         (["--until", "2999-01-01"], "--until must be before today"),
         (["--until", "1975-01-02"], "rows so old expire while they are loaded"),
         (["--until", "0001-01-02"], "rows so old expire while they are loaded"),
-        (["--truth", "/nonexistent/truth.json"], "--truth: there is no directory /nonexistent"),
+        (["--truth", "/dev/null/nowhere/truth.json"], "--truth: there is no directory /dev/null/nowhere"),
         (["--days", "0"], "Invalid value for '--days'"),
     ],
 )

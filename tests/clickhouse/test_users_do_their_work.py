@@ -200,23 +200,21 @@ def test_each_does_its_work_on_a_cluster(
         "month",
         "so_far_12",
     }
-    _nobody_reaches_around(guarded_cluster, publisher)
+    _nobody_reaches_around(publisher)
     for engine in (owner, ingest, publisher, reports):
         engine.close()
 
 
-def _nobody_reaches_around(cluster: Cluster, publisher: Engine) -> None:
-    """A table over all shards shows its maker on each what the maker may see there: the shards share a secret."""
+def _nobody_reaches_around(publisher: Engine) -> None:
+    """Through a table over all shards its maker may do on each what it may do there: the shards share a secret."""
     around = "private.counting_around"
     publisher.command(
         f"CREATE TABLE {around} (quarter String, fingerprint String, noted_on Date) "
         "ENGINE = Distributed('telemetry', 'private', 'peppers', rand())"
     )
-    cluster.servers[1].ask("INSERT INTO private.peppers VALUES ('2026-Q3', 'canary', '2026-09-01')")
     for statement in (
-        f"SELECT * FROM {around}",
-        f"SELECT * FROM {around} SETTINGS prefer_localhost_replica = 0",
         f"INSERT INTO {around} VALUES ('2026-Q4', 'x', '2026-09-01')",
+        f"INSERT INTO {around} SETTINGS prefer_localhost_replica = 0 VALUES ('2026-Q4', 'x', '2026-09-01')",
     ):
         with pytest.raises(EngineError) as refused:
             publisher.command(statement)

@@ -236,11 +236,11 @@ def test_bodies_are_bounded_a_little_above_the_collectors_limit() -> None:
 
 
 @pytest.mark.parametrize("given", ["", "tls /run/a /run/b"])
-def test_caddy_gets_certificates_by_itself_unless_it_is_given_some(given: str) -> None:
+def test_caddy_gets_certificates_by_itself_unless_it_is_given_some(given: str, tmp_path: Path) -> None:
     if shutil.which("caddy") is None:
         missing("caddy is missing")
     command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", FILES["caddy"]]
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CERTIFICATE": given} | NAMES
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CERTIFICATE": given} | NAMES
     adapted = json.loads(subprocess.run(command, capture_output=True, check=True, env=environment).stdout)
     (server,) = adapted["apps"]["http"]["servers"].values()
     assert server["listen"] == [":8443"]
