@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
+import structlog
 
 from collector.configuration import Configuration, read_configuration
 from collector.ingest.validation import Validator
@@ -72,6 +73,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("COLLECTOR_", "TELEMETRY_")) or name in {"CI", "DO_NOT_TRACK"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> None:
+    """No command that another test ran in this process decides what is logged: loggers keep what they first saw."""
+    structlog.reset_defaults()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("collector."):
+            getattr(getattr(module, "log", None), "__dict__", {}).pop("bind", None)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def data(ready_engine: ReadyEngine, tmp_path: Path) -> Path:
 @pytest.fixture
 def backup(data: Path) -> str:
     """Taken of all that waits, once it is loaded or in quarantine."""
-    taken = told(data, "backup", "--to", str(data.parent / "backups"), "--keep-days", "30")
+    taken = told(data, "backup", "--to", str(data.parent / "backups"), "--keep-days", "19")
     return str(taken["backup"])
 
 
@@ -102,7 +102,7 @@ def test_nothing_is_left_but_the_list_that_keeps_it_erased(data: Path, backup: s
     spool(data)
     said = receipt(data)
     assert said["removed"] == {"store": 6, "spool": 3, "quarantine": 3}
-    assert said["backups_until"] == str(TODAY + dt.timedelta(days=32))
+    assert said["backups_until"] == str(TODAY + dt.timedelta(days=21))
     assert left(data) == {"tables": set(), "packed": set(), "files": {LIST}}
     assert report(data, key=OTHER_KEY) == {"store": 6, "spool": 3, "quarantine": 3}
     assert (data / "secrets/forgotten").stat().st_mode & 0o777 == 0o600
