@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import tomlkit
 from tomlkit.items import InlineTable
 
-from collector.ingest.segment import sync_directory
+from collector.ingest.owned_files import sync_directory
 from schemas.catalogue import Catalogue, Product
 from schemas.problems import parse, read_toml
 

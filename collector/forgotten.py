@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collector.ingest.segment import sync_directory
+from collector.ingest.owned_files import replace, sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +87,7 @@ def note_kept_days(paths: Layout, days: int) -> None:
         OSError: it cannot be written.
     """
     if days > kept_days(paths):
-        _replace(paths.backups_kept, str(days))
+        replace(paths.backups_kept, str(days).encode())
 
 
 def kept_days(paths: Layout) -> int:
@@ -129,15 +128,4 @@ def _write(path: Path, kept: list[Forgotten]) -> None:
         }
         for one in kept
     )
-    _replace(path, "".join(f"{json.dumps(line)}\n" for line in lines))
-
-
-def _replace(path: Path, content: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_directory(path.parent)
+    replace(path, "".join(f"{json.dumps(line)}\n" for line in lines).encode())

@@ -21,22 +21,20 @@ import structlog
 from aiohttp import web
 
 from collector import backups, child, licence_commands, local_commands
-from collector.configuration import accepted, limits_of
+from collector.configuration import accepted
 from collector.days import Days
-from collector.ingest.values import FIELDS as BUDGETED
-from collector.ingest.values import write_known
 from collector.journal import Journal
+from collector.known_values import KnownValues
 from collector.layout import layout
 from collector.loading import UNUSABLE, Loading, facts
-from collector.metrics import PUBLISH_FAILURES, STANDS_BY
-from collector.publish.publisher import NotOverError, last_closed
+from collector.publish.publisher import NotOverError
+from collector.publishing import Publishing, publish_closable
 from collector.reading_room import ReadingRoom, reading_room
+from collector.recurring import recurring
 from collector.reports.access.install import install
 from collector.reports.access.ledger import LedgerError, open_ledger
 from collector.reports.access.runner import Runner
-from collector.retention.deleting import Deleting
 from collector.roles import Role
-from collector.steadiness import TRUSTED_AGAIN_AFTER_SECONDS, Steadiness, seconds_since_boot
 from collector.store.engine import EngineError, Failure
 from collector.store.lease import HeldByAnotherError
 from collector.storeroom import StoreRoom, open_store
@@ -52,14 +50,9 @@ if TYPE_CHECKING:
     from collector.settings import Settings
 
 log = structlog.get_logger()
-_PUBLISH_EVERY_SECONDS = 60
-_PUBLISH_EVERY_SECONDS_BEHIND = 5
 _TELL_EVERY_SECONDS = 10
 _LOOK_AHEAD_EVERY_SECONDS = 24 * 3600
 _LOOK_EVERY_SECONDS = 30
-# Days that are due after a start are closed first, if nothing keeps them from it.
-_DELETE_FIRST_AFTER_SECONDS = 120
-_DELETE_EVERY_SECONDS = 3600
 _EMBEDDED_OPENS_SECONDS = 60
 # The supervisor kills after five.
 _DRAIN_SECONDS = 4
@@ -87,10 +80,12 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         # The engine in this process opens soon; a server may be away for long, and accepting goes on meanwhile.
         await asyncio.wait([opening], timeout=_EMBEDDED_OPENS_SECONDS if settings.store_url is None else 1)
         _refuse_unusable(opening)
-        publishing = asyncio.Lock()
+        publishing = Publishing(room, stop, opening)
         reading = reading_room(room, paths, ledger)
         runners = [
-            await _serve([*reading.api, *_control(room, publishing, ledger)], _control_socket(os.fspath(paths.control)))
+            await _serve(
+                [*reading.api, *_control(room, publishing.alone, ledger)], _control_socket(os.fspath(paths.control))
+            )
         ]
         if listening is not None:
             runners.append(
@@ -100,11 +95,8 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         gc.freeze()  # what is there at the start need not be gone through again while somebody waits for a page
         child.say_ready()
         opening.add_done_callback(lambda done: stop.set() if done.exception() else None)
-        work = [
-            *_work(room, stop, opening, publishing, reading),
-            _delete(room, ledger, journal, stop, opening, publishing),
-        ]
-        tasks = [asyncio.create_task(one) for one in (_load(loading, opening), *work)]
+        work = [_load(loading, opening), *_work(publishing, reading), publishing.delete(ledger, journal)]
+        tasks = [asyncio.create_task(one) for one in work]
         await stop.wait()
         _end_at_the_latest(paths.control)
         await asyncio.gather(*tasks)
@@ -116,25 +108,64 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         _refuse_unusable(opening)
 
 
-def _work(
-    room: StoreRoom,
-    stop: asyncio.Event,
-    opening: asyncio.Task[None],
-    publishing: asyncio.Lock,
-    reading: ReadingRoom,
-) -> Iterator[Coroutine[Any, Any, None]]:
+def _work(publishing: Publishing, reading: ReadingRoom) -> Iterator[Coroutine[Any, Any, None]]:
     """What this role does beside loading, each until the stop."""
+    room, stop, opening = publishing.room, publishing.stop, publishing.opening
     if room.role.publishes:
-        yield _publish(room, publishing, stop, opening)
-        yield _tell_days(room, stop, opening)
+        yield publishing.publish()
+        # Not the publisher's own connection: a look need not wait for a day that is being closed.
+        days = Days(room.engine, room.settings.publish_after_minutes)
+        tell_days = recurring(
+            lambda: days.look(dt.datetime.now(dt.UTC)),
+            _TELL_EVERY_SECONDS,
+            stop,
+            lambda error: log.error("days_not_told", **facts(error)),
+        )
+        yield _once_open(opening, tell_days)
     if room.role.answers:
-        yield _make_ready(reading, stop, opening)
+        make_ready = recurring(
+            lambda: reading.make_ready(stop.is_set),
+            _LOOK_EVERY_SECONDS,
+            stop,
+            lambda error: log.error("pages_not_ready", **facts(error)),  # a reader gets the page or its failure
+            first_after_seconds=_LOOK_EVERY_SECONDS,
+        )
+        yield _once_open(opening, make_ready)
     if room.role.takes_reports:
-        yield _tell_known_values(room, stop, opening)
+        tell_values = recurring(
+            KnownValues(room).tell,
+            _TELL_EVERY_SECONDS,
+            stop,
+            lambda error: log.error("known_values_not_told", **facts(error)),
+        )
+        yield _once_open(opening, tell_values)
     if room.is_one_of_several:
-        yield _tell_the_others(room, stop, opening)
+        # How far this collector is, for whoever publishes from the store.
+        tell_others = recurring(
+            lambda: room.note(dt.datetime.now(dt.UTC).date()),
+            _TELL_EVERY_SECONDS,
+            stop,
+            lambda error: log.error("node_not_noted", **facts(error)),
+        )
+        yield _once_open(opening, tell_others)
     if room.role is Role.INGEST:
-        yield _look_ahead(room, stop)
+        yield recurring(
+            lambda: _look_ahead(room),
+            _LOOK_AHEAD_EVERY_SECONDS,
+            stop,
+            lambda _: log.warning("pepper_due"),  # one that cannot be looked for is as good as missing
+        )
+
+
+async def _once_open(opening: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:
+    await asyncio.wait([opening])
+    await work
+
+
+def _look_ahead(room: StoreRoom) -> None:
+    """Tells the operator of a pepper that will be missing."""
+    if room.pepper.is_due(dt.datetime.now(dt.UTC).date()):
+        log.warning("pepper_due")
 
 
 def _refuse_unusable(opening: asyncio.Task[None]) -> None:
@@ -156,172 +187,10 @@ def _end_at_the_latest(control: Path) -> None:
     timer.start()
 
 
-def closable_through(settings: Settings, now: dt.datetime, through: dt.date, room: StoreRoom) -> dt.date | None:
-    """The last day up to `through` that may be closed at `now`, or None.
-
-    A day may be closed once every spool has loaded past it, or once it has waited long enough; not by
-    waiting alone while this machine's own spool is being caught up with.
-    """
-    patience = dt.timedelta(hours=settings.publish_at_the_latest_after_hours)
-    last = None
-    for day in room.publisher.due(through):
-        ended = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(tzinfo=dt.UTC))
-        if not room.publisher.has_loaded_past(day) and (room.loader.is_behind or now < ended + patience):
-            break
-        last = day
-    return last
-
-
 async def _load(loading: Loading, opening: asyncio.Task[None]) -> None:
     await asyncio.wait([opening])
     if not opening.exception():
         await loading.run()
-
-
-async def _publish(room: StoreRoom, publishing: asyncio.Lock, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Publishes what is due; a failure is logged and tried again."""
-    await asyncio.wait([opening])
-    clock = Steadiness()
-    repeating = licence_commands.Repeating(room)
-    stands_by = False
-    while not stop.is_set():
-        now = dt.datetime.now(dt.UTC)
-        if not clock.is_steady(now.timestamp(), seconds_since_boot()):
-            PUBLISH_FAILURES.inc()
-            log.error("clock_jumped", closing_waits_seconds=TRUSTED_AGAIN_AFTER_SECONDS)
-            await _pause(stop, _PUBLISH_EVERY_SECONDS)
-            continue
-        through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - dt.timedelta(days=1)
-        # Looked at before the spool is judged: what is loaded in between is soon out, too.
-        is_behind = room.loader.is_behind
-        try:
-            async with publishing:
-                # First what was to be forgotten: nothing of it is counted any more.
-                await asyncio.to_thread(repeating.go_on, now)
-                await asyncio.to_thread(_publish_closable, room, now, through)
-                await asyncio.to_thread(_publish_so_far, room, now)
-            stands_by = False
-        except HeldByAnotherError:
-            if not stands_by:
-                log.info("publishing_stands_by")
-            stands_by = True
-        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
-            PUBLISH_FAILURES.inc()
-            log.error("publish_failed", **facts(error))
-            await _pause(stop, _PUBLISH_EVERY_SECONDS)
-            continue
-        STANDS_BY.set(stands_by)
-        # After days of downtime the spool comes first, and what it made ready is soon out.
-        await _pause(stop, _PUBLISH_EVERY_SECONDS_BEHIND if is_behind else _PUBLISH_EVERY_SECONDS)
-
-
-async def _delete(
-    room: StoreRoom,
-    ledger: Ledger,
-    journal: Journal,
-    stop: asyncio.Event,
-    opening: asyncio.Task[None],
-    publishing: asyncio.Lock,
-) -> None:
-    """Deletes what is too old, now and then; never by a clock that was just moved."""
-    clock = Steadiness()
-    await _pause(stop, _DELETE_FIRST_AFTER_SECONDS)
-    while not stop.is_set():
-        now = dt.datetime.now(dt.UTC)
-        if not clock.is_steady(now.timestamp(), seconds_since_boot()):
-            await _pause(stop, _PUBLISH_EVERY_SECONDS)
-            continue
-        # After an outage what waits is loaded and closed first: it may be needed, and its age is judged then.
-        is_behind = not opening.done() or (room.role.takes_reports and room.loader.is_behind)
-        async with publishing:
-            limits = limits_of(room.settings, accepted(room.paths).policy)
-            await asyncio.to_thread(Deleting(room, ledger, journal, limits).run, now.date(), with_store=not is_behind)
-        await _pause(stop, _PUBLISH_EVERY_SECONDS if is_behind else _DELETE_EVERY_SECONDS)
-
-
-async def _make_ready(reading: ReadingRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Keeps the pages ready that people look at first."""
-    await asyncio.wait([opening])
-    while not stop.is_set():
-        await _pause(stop, _LOOK_EVERY_SECONDS)
-        try:
-            if not stop.is_set():
-                await asyncio.to_thread(reading.make_ready, stop.is_set)
-        except EngineError:
-            continue  # the log has store_unreachable
-        except Exception as error:  # noqa: BLE001 - a reader gets the page or its failure
-            log.error("pages_not_ready", **facts(error))
-
-
-def _publish_closable(room: StoreRoom, now: dt.datetime, through: dt.date) -> list[str]:
-    last = last_closed(room.publisher.engine)
-    if last is not None and last >= now.date():
-        # Days are closed once: with a clock that was ahead, reports of those days wait until it has passed.
-        PUBLISH_FAILURES.inc()
-        log.error("closed_days_lie_ahead", last_closed=last.isoformat())
-        return []
-    closable = closable_through(room.settings, now, through, room)
-    if closable is None:
-        return []
-    return [str(period) for period in room.publisher.publish(now.date(), closable)]
-
-
-def _publish_so_far(room: StoreRoom, now: dt.datetime) -> None:
-    """Releases the open day so far, once what came until now is loaded."""
-    period = room.publisher.due_so_far(now)
-    if period is not None and not room.loader.is_behind:
-        room.publisher.publish_so_far(period)
-
-
-async def _tell_known_values(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Tells the ingest workers which values are published, whoever released them: those never count as new."""
-    await asyncio.wait([opening])
-    told = ""
-    while not stop.is_set():
-        try:
-            if (state := await asyncio.to_thread(room.released.state)) != told:
-                values = await asyncio.to_thread(room.released.values, BUDGETED)
-                await asyncio.to_thread(write_known, room.paths.known_values, values)
-                told = state
-        except EngineError:
-            pass  # the log has store_unreachable
-        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
-            log.error("known_values_not_told", **facts(error))
-        await _pause(stop, _TELL_EVERY_SECONDS)
-
-
-async def _tell_days(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Says in the metrics which day was closed last, and how many are due."""
-    await asyncio.wait([opening])
-    # Not the publisher's own connection: a look need not wait for a day that is being closed.
-    days = Days(room.engine, room.settings.publish_after_minutes)
-    while not stop.is_set():
-        try:
-            await asyncio.to_thread(days.look, dt.datetime.now(dt.UTC))
-        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
-            log.error("days_not_told", **facts(error))
-        await _pause(stop, _TELL_EVERY_SECONDS)
-
-
-async def _tell_the_others(room: StoreRoom, stop: asyncio.Event, opening: asyncio.Task[None]) -> None:
-    """Tells the store how far this collector is, for whoever publishes from it."""
-    await asyncio.wait([opening])
-    while not stop.is_set():
-        try:
-            await asyncio.to_thread(room.note, dt.datetime.now(dt.UTC).date())
-        except EngineError:
-            pass  # the log has store_unreachable
-        except Exception as error:  # noqa: BLE001 - the loop must outlive any failure
-            log.error("node_not_noted", **facts(error))
-        await _pause(stop, _TELL_EVERY_SECONDS)
-
-
-async def _look_ahead(room: StoreRoom, stop: asyncio.Event) -> None:
-    """Tells the operator once a day of a pepper that will be missing."""
-    while not stop.is_set():
-        if room.pepper.is_due(dt.datetime.now(dt.UTC).date()):
-            log.warning("pepper_due")
-        await _pause(stop, _LOOK_AHEAD_EVERY_SECONDS)
 
 
 def _leave(room: StoreRoom) -> None:
@@ -333,13 +202,6 @@ def _leave(room: StoreRoom) -> None:
         log.error("node_not_noted", **facts(error))
     if waiting:
         log.warning("node_left_with_backlog", segments=waiting)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[web.RouteDef]:
@@ -358,7 +220,7 @@ def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[
         async with publishing:
             await asyncio.to_thread(room.loader.load_some)
             try:
-                released = await asyncio.to_thread(_publish_closable, room, now, through)
+                released = await asyncio.to_thread(publish_closable, room, now, through)
             except HeldByAnotherError as error:
                 return web.json_response({"error": str(error)}, status=409)
             waiting = await asyncio.to_thread(room.publisher.due, through)

@@ -13,8 +13,8 @@ from collector.configuration import Configuration
 from collector.ingest.spool import SegmentWriter
 from collector.layout import layout
 from collector.publish.publisher import last_closed
+from collector.publishing import closable_through, publish_closable, publish_so_far
 from collector.settings import Settings
-from collector.storekeeper import _publish_closable, _publish_so_far, closable_through
 from collector.storeroom import StoreRoom, open_store
 from tests.sample_days import DAY, ONE, row
 
@@ -40,7 +40,7 @@ def receive(room: StoreRoom, day: dt.date, n: int) -> None:
 def tick(room: StoreRoom, now: dt.datetime) -> list[str]:
     """What the store process does each minute."""
     through = (now - dt.timedelta(minutes=room.settings.publish_after_minutes)).date() - ONE
-    return _publish_closable(room, now, through)
+    return publish_closable(room, now, through)
 
 
 def counted(room: StoreRoom) -> dict[dt.date, int]:
@@ -97,13 +97,13 @@ def test_open_day_is_released_so_far_at_its_hours_and_not_while_the_spool_is_beh
     noon = dt.datetime.combine(DAY, dt.time(12, 3, tzinfo=dt.UTC))
     receive(room, DAY, 300)
     assert room.loader.is_behind
-    _publish_so_far(room, noon)
+    publish_so_far(room, noon)
     assert released() == []
     room.loader.load_sealed()
-    _publish_so_far(room, noon + dt.timedelta(hours=3))
+    publish_so_far(room, noon + dt.timedelta(hours=3))
     assert released() == []
-    _publish_so_far(room, noon)
-    _publish_so_far(room, noon + dt.timedelta(minutes=1))
+    publish_so_far(room, noon)
+    publish_so_far(room, noon + dt.timedelta(minutes=1))
     assert released() == [("so_far_12",)]
     ((value, error),) = room.engine.rows("SELECT value, error FROM public.cells WHERE breakdown = ''")
     assert abs(value - 300) <= 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,18 @@ from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask_along, open_room
 from collector.cli.options import STORE, with_settings
-from collector.cli.progress import progress
+from collector.cli.progress import beginning
+from collector.forgotten import KEPT_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from collector.settings import Settings
 
-_KEEP_DAYS = 7
-
 
 @click.command("backup")
 @click.option("--to", "into", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where backups are.")
-@click.option("--keep-days", type=click.IntRange(1), default=_KEEP_DAYS, show_default=True, help="Older ones go.")
+@click.option("--keep-days", type=click.IntRange(1), default=KEPT_DAYS, show_default=True, help="Older ones go.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
 @with_settings("data", *STORE)
 def command(settings: Settings, into: Path, keep_days: int, form: str) -> None:
@@ -41,11 +39,7 @@ def command(settings: Settings, into: Path, keep_days: int, form: str) -> None:
       the spool   reports on their way to the store; they are loaded when the collector runs again
     """
     into = into.absolute()
-    with ExitStack() as bars:
-
-        def begin(rows: int) -> Callable[[int], None]:
-            return bars.enter_context(progress("backing up", rows, "rows"))
-
+    with beginning("backing up", "rows") as begin:
         try:
             answer = ask_along(settings, "/backup", {"to": str(into), "keep_days": str(keep_days)}, begin)
         except NoServerError:

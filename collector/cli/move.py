@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,13 +11,10 @@ from collector import logs
 from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.options import with_options_of
-from collector.cli.progress import progress
+from collector.cli.progress import beginning
 from collector.layout import DirectoryInUseError, layout
 from collector.settings import read_settings
 from schemas.problems import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _WAIT_SECONDS = 10
 
@@ -49,11 +45,7 @@ def command(source: Path, target: str, **store: Any) -> None:  # noqa: ANN401 - 
     try:
         if not source.is_dir():
             fail(f"--from: there is no directory {source}")
-        with ExitStack() as bars:
-
-            def begin(rows: int) -> Callable[[int], None]:
-                return bars.enter_context(progress("moving", rows, "rows"))
-
+        with beginning("moving", "rows") as begin:
             whole = read_settings(data=source, store_url=target, **store)
             moved = Moving(whole, layout(whole), _WAIT_SECONDS).run(begin)
     except ConfigurationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,3 +27,10 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(title, total=total)
         yield lambda n: bar.advance(task, n)
+
+
+@contextmanager
+def beginning(title: str, unit: str) -> Iterator[Callable[[int], Callable[[int], None]]]:
+    """Gives a function that shows the bar once it is told how much there is, and gives what advances it."""
+    with ExitStack() as bars:
+        yield lambda total: bars.enter_context(progress(title, total, unit))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,11 @@ from collector.cli.ledger import note_done
 from collector.cli.main import fail
 from collector.cli.open import open_room
 from collector.cli.options import STORE, with_settings
-from collector.cli.progress import progress
+from collector.cli.progress import beginning, progress
 from collector.layout import layout
 from schemas.problems import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from collector.settings import Settings
     from collector.store.backup import Backup
 
@@ -90,11 +87,9 @@ def _restore(settings: Settings, backup: Backup, *, publish_again: bool) -> dict
         backup.put_beside(layout(settings).data)
     except ConfigurationError as error:
         fail(*error.problems)
-    with open_room(settings, must_exist=False) as room, ExitStack() as bars:
-
-        def begin(rows: int) -> Callable[[int], None]:
-            return bars.enter_context(progress("restoring", rows, "rows"))
-
+    except OSError as error:
+        fail(f"{error.filename or settings.data}: {error.strerror}")
+    with open_room(settings, must_exist=False) as room, beginning("restoring", "rows") as begin:
         try:
             restored = restore(room, backup, dt.datetime.now(dt.UTC), begin, publish_again=publish_again)
         except (NotEmptyError, NotEqualError) as error:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from collector.doctor.finding import Finding
 from collector.ingest.segment import OPEN, SEALED, SUFFIX, day_of
-from collector.store.quarantine import DROPPED, PART_SUFFIX, REASON_SUFFIX
+from collector.retention.holdings import temporary
+from collector.store.quarantine import DROPPED, REASON_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 # A temporary file this old has no writer any more.
 _OLD_SECONDS = 600
-_TEMPORARY = (".products.toml-*", "run/*.new", "secrets/.pepper-*", f"quarantine/.*{PART_SUFFIX}")
 _WORKER = re.compile(r"w([0-9]+)")
 
 
@@ -27,7 +27,7 @@ def check(case: Case) -> Iterator[Finding]:
     if not case.paths.data.is_dir():
         return
     found = [
-        *_files(case, "temporary files", (path for form in _TEMPORARY for path in case.paths.data.glob(form))),
+        *_files(case, "temporary files", temporary(case.paths)),
         *_files(case, "reasons without their segments", _lone_reasons(case.paths.quarantine)),
         *_not_emptied(case),
         *_former_workers(case),

@@ -18,7 +18,7 @@ import stat
 import uuid
 from typing import TYPE_CHECKING
 
-from collector.ingest.segment import sync_directory
+from collector.ingest.owned_files import sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from collector.ingest.owned_files import sync_directory
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -173,15 +175,6 @@ def count_rows(path: Path) -> int:
     """Number of lines in a segment."""
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
-
-
-def sync_directory(directory: Path) -> None:
-    """Makes the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _cut_file(path: Path, length: int) -> None:

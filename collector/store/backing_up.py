@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import lz4.frame
 
+from collector.ingest.owned_files import for_owner, sync_directory, write_new
 from collector.store.backup import (
     CHUNK_BYTES,
     MANIFEST,
@@ -27,8 +28,6 @@ from collector.store.backup import (
     BackupFile,
     Manifest,
     Partition,
-    for_owner,
-    write,
 )
 from collector.store.content import ROWS_AT_A_TIME, TABLES, Content, contents_of, demand_no_closing, nodes_of
 from collector.store.migrate import migrations
@@ -95,10 +94,10 @@ class Backing:
                 partitions=partitions,
                 files=tuple(self._beside(new)),
             )
-            write(new / MANIFEST, manifest.model_dump_json(indent=1).encode())
+            write_new(new / MANIFEST, manifest.model_dump_json(indent=1).encode())
             _sync_directories(new)
             new.rename(done)
-            _sync(into)
+            sync_directory(into)
         finally:
             shutil.rmtree(new, ignore_errors=True)
             self.clear()
@@ -124,9 +123,9 @@ class Backing:
         advance = begin(sum(content.rows for *_, contents in held for content in contents.values()))
         found: dict[tuple[str, str], Partition] = {}
         for table, number, node, snapshot, contents in held:
-            for partition in contents:
+            for partition, content in contents.items():
                 self.still()
-                part = self._partition(new, table, partition, number, node, snapshot)
+                part = self._partition(new, (table, partition, content), number, node, snapshot)
                 before = found.get((table, partition))
                 found[table, partition] = _together(before, part) if before else part
                 advance(part.rows)
@@ -142,13 +141,13 @@ class Backing:
         return snapshot
 
     @staticmethod
-    def _partition(new: Path, table: str, partition: str, number: int, node: Engine, snapshot: str) -> Partition:
+    def _partition(new: Path, counted: tuple[str, str, Content], number: int, node: Engine, snapshot: str) -> Partition:
+        table, partition, content = counted
         directory = new / "rows" / table
         for made in (directory.parent, directory):
             made.mkdir(mode=0o700, exist_ok=True)
         where = f"_partition_id = '{partition}'"
         for _ in range(_TRIES):
-            content = contents_of(node, snapshot, TABLES[table]).get(partition, Content(0, 0))
             pieces = 1 + content.rows // ROWS_AT_A_TIME
             files = []
             for piece in range(pieces):
@@ -159,6 +158,7 @@ class Backing:
                 return Partition(
                     table=table, partition=partition, rows=content.rows, checksum=content.checksum, files=tuple(files)
                 )
+            content = contents_of(node, snapshot, TABLES[table], where).get(partition, Content(0, 0))
         raise BackupError(f"{table} changes while it is read; try again")
 
     def _beside(self, new: Path) -> Iterator[BackupFile]:
@@ -171,7 +171,7 @@ class Backing:
         for path in self.beside:
             if path.exists():
                 copy = new / path.name
-                write(copy, path.read_bytes())
+                write_new(copy, path.read_bytes())
                 yield _described(copy, new, 0)
 
 
@@ -188,10 +188,12 @@ def _unloaded(node: Engine, query: str, path: Path, new: Path) -> BackupFile:
     lines.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     rows = node.unload(query, lines)
-    with lines.open("rb") as source, open(path, "xb", opener=for_owner) as into, lz4.frame.open(into, "wb") as packed:
-        shutil.copyfileobj(source, packed, CHUNK_BYTES)
+    with open(path, "xb", opener=for_owner) as into:
+        with lines.open("rb") as source, lz4.frame.open(into, "wb") as packed:
+            shutil.copyfileobj(source, packed, CHUNK_BYTES)
+        into.flush()
+        os.fsync(into.fileno())
     lines.unlink()
-    _sync(path)
     return _described(path, new, rows)
 
 
@@ -203,12 +205,4 @@ def _described(path: Path, new: Path, rows: int) -> BackupFile:
 
 def _sync_directories(root: Path) -> None:
     for directory in (root, *(path for path in root.rglob("*") if path.is_dir())):
-        _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_directory(directory)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import lz4.frame
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from collector.ingest.owned_files import for_owner, write_new
 from collector.store.content import TABLES, Content
 from collector.store.migrate import migrations
 
@@ -149,7 +149,7 @@ class Backup:
         for file in self.manifest.files:
             target = directory / PurePath(file.path).name
             if not target.exists():
-                write(target, b"".join(self.read(file)))
+                write_new(target, b"".join(self.read(file)))
 
     def read(self, file: BackupFile) -> Iterator[bytes]:
         """The bytes of a file.
@@ -229,16 +229,3 @@ def _unpacked(backup: Backup, file: BackupFile, scratch: Path) -> Iterator[Path]
         raise BackupError(f"{backup.directory / file.path} is damaged: it is not what was written") from None
     finally:
         lines.unlink(missing_ok=True)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Writes a new file for its owner alone, to the disk."""
-    with open(path, "xb", opener=for_owner) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def for_owner(path: str, flags: int) -> int:
-    """An opener of files for their owner alone."""
-    return os.open(path, flags, 0o600)

@@ -53,19 +53,20 @@ class Source(Protocol):
         ...
 
 
-def contents_of(engine: Engine, table: str, final: str) -> dict[str, Content]:
+def contents_of(engine: Engine, table: str, final: str, where: str = "1") -> dict[str, Content]:
     """Partition -> what `table` holds of it.
 
     Args:
         engine: the connection.
         table: as it is read.
         final: see TABLES.
+        where: which rows of it.
 
     Raises:
         EngineError: the engine failed.
     """
     rows = engine.rows(
-        f"SELECT _partition_id, count(), sum(sipHash64(*)) FROM {table}{final} "
+        f"SELECT _partition_id, count(), sum(sipHash64(*)) FROM {table}{final} WHERE {where} "
         "GROUP BY _partition_id ORDER BY _partition_id"
     )
     return {partition: Content(int(count), int(checksum)) for partition, count, checksum in rows}

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from collector.ingest.segment import SUFFIX, count_rows, day_of, sync_directory
+from collector.ingest.owned_files import sync_directory
+from collector.ingest.segment import SUFFIX, count_rows, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

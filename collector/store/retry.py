@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from collector.ingest.segment import sync_directory
+from collector.ingest.owned_files import sync_directory
 from collector.metrics import LOADED_ROWS
 from collector.store.engine import PARSE_CODES, Engine, EngineError, Failure
 from collector.store.quarantine import PART_SUFFIX, read_reason, reason_of, received_on, write_reason

@@ -11,7 +11,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from collector.ingest.segment import OPEN, SEALED, segments, sync_directory
+from collector.ingest.owned_files import sync_directory
+from collector.ingest.segment import OPEN, SEALED, segments
 from collector.store.quarantine import DROPPED, PART_SUFFIX, REASON_SUFFIX
 
 if TYPE_CHECKING:

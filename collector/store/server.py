@@ -40,6 +40,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from collector.ingest.owned_files import for_owner
 from collector.store.engine import Engine, EngineError, Failure, code_of, packing
 from collector.store.replication import replicated
 
@@ -165,7 +166,7 @@ class ServerEngine(Engine):
     def unload(self, query: str, file: Path) -> int:
         """See Engine. An answer that was cut may have fewer rows than the caller knows of."""
         rows, last = 0, b"\n"
-        with open(file, "xb", opener=_for_owner) as lines, self._asking() as client:
+        with open(file, "xb", opener=for_owner) as lines, self._asking() as client:
             try:
                 with closing(cast("BinaryIO", client.raw_stream(query, fmt="JSONEachRow"))) as answer:
                     while chunk := answer.read(_CHUNK_BYTES):
@@ -270,10 +271,6 @@ def _packed(files: Sequence[Path]) -> Generator[bytes, None, None]:
             while chunk := file.read(_CHUNK_BYTES):
                 yield compressor.compress(chunk)
     yield compressor.flush()
-
-
-def _for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _kind(error: HTTPError) -> Failure:

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from collector.ingest.owned_files import sync_directory
 from collector.ingest.pseudonyms import quarter
-from collector.ingest.segment import sync_directory
 from collector.ingest.spool import SegmentWriter
 from schemas.policy import SHIPPED_POLICY
 from tests.clickhouse_server import ClickHouseServer, free_port

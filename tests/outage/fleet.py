@@ -100,10 +100,18 @@ def events(server: Server, name: str) -> list[dict[str, object]]:
     return [line for line in lines if line["event"] == name]
 
 
-def wait_for_event(server: Server, name: str, after: int = 0, seconds: float = 30) -> dict[str, object]:
-    """The first event of this name after the first `after` of them."""
+def wait_for_event(server: Server, name: str, after: int = 0, seconds: float = 30, kind: str = "") -> dict[str, object]:
+    """The first event of this name, and of this kind if one is given, after the first `after` of them."""
     deadline = time.monotonic() + seconds
-    while len(found := events(server, name)) <= after:
+    while not (found := [one for one in events(server, name)[after:] if not kind or one["kind"] == kind]):
         assert time.monotonic() < deadline, f"no {name}: {server.log.read_text()}"
         time.sleep(0.05)
-    return found[after]
+    return found[0]
+
+
+def wait_until_well(server: Server, seconds: float = 30) -> None:
+    """Waits until the last that the collector said of its store is that it is back."""
+    deadline = time.monotonic() + seconds
+    while server.metric("telemetry_store_up") != 1:
+        assert time.monotonic() < deadline, f"the store is not back: {server.log.read_text()}"
+        time.sleep(0.05)

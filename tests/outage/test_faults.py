@@ -14,21 +14,28 @@ from tests.clickhouse_server import PASSWORD, USERS
 from tests.conftest import missing
 from tests.outage.conftest import Site
 from tests.outage.fault_proxy import Fault
-from tests.outage.fleet import events, wait_for_event
+from tests.outage.fleet import events, wait_for_event, wait_until_well
 
 ANSWERED, LOST, TIMEOUT, REFUSED = "answered", "lost", "timeout", "refused"
 
 
-def outage(site: Site, begin: Callable[[], None], end: Callable[[], None]) -> dict[str, object]:
+def outage(site: Site, begin: Callable[[], None], end: Callable[[], None], kind: str = "") -> dict[str, object]:
     """An outage from beginning to end.
+
+    Args:
+        site: the collector and its store.
+        begin: makes it.
+        end: ends it.
+        kind: which of what the collector says is meant, where the beginning itself is an outage of another kind.
 
     Returns:
         What the collector said of it.
     """
+    wait_until_well(site.server)
     seen, back = len(events(site.server, "store_unreachable")), len(events(site.server, "store_reachable"))
     begin()
     site.fleet.send(100)
-    event = wait_for_event(site.server, "store_unreachable", seen)
+    event = wait_for_event(site.server, "store_unreachable", seen, kind=kind)
     assert site.server.metric("telemetry_store_up") == 0
     site.fleet.send(60)
     end()
@@ -100,15 +107,15 @@ def test_server_hangs(site: Site) -> None:
 
 def test_server_is_read_only(site: Site) -> None:
     read_only = USERS.replace("<readonly>0<", "<readonly>1<")
-    with restarted_with(site, read_only) as restore:
-        event = outage(site, lambda: None, restore)
+    with other_users(site, read_only) as (restart, restore):
+        event = outage(site, restart, restore, ANSWERED)
     assert (event["kind"], event["code"]) == (ANSWERED, 164)
 
 
 def test_password_is_changed_and_the_file_follows_later(site: Site) -> None:
     """Wrong for a while, and right again without a restart of the collector."""
-    with restarted_with(site, USERS.replace(PASSWORD, "another-password")) as restore:
-        event = outage(site, lambda: None, lambda: write_secret(site.store.password_file, "another-password"))
+    with other_users(site, USERS.replace(PASSWORD, "another-password")) as (restart, restore):
+        event = outage(site, restart, lambda: write_secret(site.store.password_file, "another-password"), ANSWERED)
         write_secret(site.store.password_file, PASSWORD)
         restore()
         site.fleet.send(20)
@@ -134,17 +141,16 @@ def test_disk_of_the_server_is_full(site: Site, small_disk: Path | None) -> None
 
 
 @contextmanager
-def restarted_with(site: Site, users: str) -> Iterator[Callable[[], None]]:
-    """The server with other users; a call, or the end, gives it its own again."""
+def other_users(site: Site, users: str) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """Two calls: one starts the server again with other users, one, or the end, gives it its own back."""
 
     def restart(text: str) -> None:
         site.store.kill()
         (site.store.directory / "users.xml").write_text(text)
         site.store.start()
 
-    restart(users)
     try:
-        yield lambda: restart(USERS)
+        yield lambda: restart(users), lambda: restart(USERS)
     finally:
         if (site.store.directory / "users.xml").read_text() != USERS:
             restart(USERS)
