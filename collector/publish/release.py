@@ -93,9 +93,10 @@ def release(
             # Another publisher was here meanwhile, from the drawing to the end: what it released stands.
             _forget_drawn(engine, period)
             return
-    if _is_drawn(engine, period):
+    drawn_by = _drawn_by(engine, period)
+    if drawn_by is not None:
         engine.command(f"INSERT INTO public.cells SELECT * FROM {_drawn(period)}")
-    _note(engine, period, today, _drawn_by(engine, period) or _by(rules, complete))
+    _note(engine, period, today, drawn_by or _by(rules, complete))
     _forget_drawn(engine, period)
     RELEASES.labels(period.grain).inc()
 
@@ -109,12 +110,25 @@ def withhold(engine: Engine, rules: Rules, period: Period, *, today: dt.date) ->
 
 def is_released(engine: Engine, period: Period) -> bool:
     """Whether all of `period` is out."""
-    return _is_in("public.releases", engine, period)
+    found = engine.rows(
+        "SELECT 1 FROM public.releases WHERE grain = {grain:String} AND period = {start:Date} LIMIT 1",
+        grain=period.key,
+        start=period.start,
+    )
+    return bool(found)
 
 
 def is_begun(engine: Engine, period: Period) -> bool:
     """Whether the cells of `period` are drawn, so that what they were computed from may not change."""
-    return is_released(engine, period) or _is_in("public.cells", engine, period) or _is_drawn(engine, period)
+    held = "WHERE grain = {grain:String} AND period = {start:Date}"
+    found = engine.rows(
+        f"SELECT 1 FROM public.releases {held} UNION ALL SELECT 1 FROM public.cells {held} UNION ALL "
+        "SELECT 1 FROM system.tables WHERE database = 'private' AND name = {drawn:String} LIMIT 1",
+        grain=period.key,
+        start=period.start,
+        drawn=_drawn(period).removeprefix("private."),
+    )
+    return bool(found)
 
 
 def drop_unfinished(engine: Engine, last_closed: dt.date | None) -> None:
@@ -173,16 +187,18 @@ def _by(rules: Rules, complete: bool) -> dict[str, Any]:
 
 
 def _drawn_by(engine: Engine, period: Period) -> dict[str, Any] | None:
-    """The rules that the drawing of a period was made by; None if there is no drawing any more."""
+    """The rules that the drawing of a period was made by, empty if not written down; None if there is no drawing."""
     name = _drawn(period).removeprefix("private.")
     found = engine.rows(
         "SELECT comment FROM system.tables WHERE database = 'private' AND name = {name:String}", name=name
     )
-    made: dict[str, Any] | None = json.loads(found[0][0]) if found and found[0][0] else None
-    return made
+    return json.loads(found[0][0] or "{}") if found else None
 
 
 def _note_menu(engine: Engine, rules: Rules) -> None:
+    held = "SELECT 1 FROM public.menus WHERE fingerprint = {menu:String} LIMIT 1"
+    if engine.rows(held, menu=rules.menu.fingerprint):
+        return
     engine.insert("public.menus", ("fingerprint", "menu"), [(rules.menu.fingerprint, rules.menu.model_dump_json())])
 
 
@@ -195,25 +211,8 @@ def _drawn(period: Period) -> str:
     return f"private.drawn_{period.key}_{period.start:%Y_%m_%d}"
 
 
-def _is_drawn(engine: Engine, period: Period) -> bool:
-    name = _drawn(period).removeprefix("private.")
-    found = engine.rows(
-        "SELECT 1 FROM system.tables WHERE database = 'private' AND name = {name:String} LIMIT 1", name=name
-    )
-    return bool(found)
-
-
 def _forget_drawn(engine: Engine, period: Period) -> None:
     engine.command(f"DROP TABLE IF EXISTS {_drawn(period)} SYNC")
-
-
-def _is_in(table: str, engine: Engine, period: Period) -> bool:
-    found = engine.rows(
-        f"SELECT 1 FROM {table} WHERE grain = {{grain:String}} AND period = {{start:Date}} LIMIT 1",
-        grain=period.key,
-        start=period.start,
-    )
-    return bool(found)
 
 
 def _cells(engine: Engine, rules: Rules, table: Table, period: Period, secret: bytes, rows: str) -> Iterator[list[Any]]:

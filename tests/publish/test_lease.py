@@ -37,6 +37,22 @@ def test_lease_that_is_not_renewed_goes_to_another_and_is_not_taken_back(engine:
     assert len(engine.rows("SELECT name FROM system.tables WHERE startsWith(name, 'publishing_')")) == 1
 
 
+def test_it_is_renewed_in_time_and_not_at_each_look(engine: Engine) -> None:
+    lease = Lease(engine, "a", lasts_seconds=20)
+
+    def renewals() -> int:
+        # Each insert is a part with its own number, merged or not.
+        last = engine.rows("SELECT max(max_block_number) FROM system.parts WHERE table = 'publishing_1'")
+        return int(last[0][0])
+
+    for _ in range(3):
+        lease.hold()
+    assert renewals() == 1
+    time.sleep(1.1)
+    lease.hold()
+    assert renewals() == 2
+
+
 def test_of_many_at_once_one_gets_it(engine: Engine) -> None:
     def hold(number: int) -> bool:
         session = engine.session()
