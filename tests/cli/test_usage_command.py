@@ -24,23 +24,14 @@ import trustme
 
 from collector.cli.sparkline import sparkline
 from collector.cli.usage_table import as_text
-from tests.conftest import BIN, Server, collector, running
+from tests.conftest import BIN, Server, running
+from tests.made_up_summer import TODAY, made_up_summer
 
-# `serve` closes every day that is over, so the made-up days end yesterday: then nothing changes while it is asked.
-TODAY = dt.datetime.now(dt.UTC).date()
-DAYS = 70
 MONTHLY = ("--product", "wordpress", "--grain", "month", "--from", str(TODAY - dt.timedelta(days=70)))
+# With an end: `serve` may release the open day so far while it is asked.
+DAILY = ("--grain", "day", "--from", str(TODAY - dt.timedelta(days=20)), "--to", str(TODAY - dt.timedelta(days=1)))
 QUESTIONS = [
-    (
-        "--product",
-        "wordpress",
-        "--by",
-        "product_version",
-        "--grain",
-        "day",
-        "--from",
-        str(TODAY - dt.timedelta(days=20)),
-    ),
+    (*DAILY, "--product", "wordpress", "--by", "product_version"),
     (*MONTHLY, "--by", "os_version", "--compare", "previous"),
     ("--grain", "quarter", "--from", str(TODAY - dt.timedelta(days=150))),
     ("--grain", "year", "--top", "3"),
@@ -67,9 +58,7 @@ def refused(*options: str, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[tuple[str, ...], bytes]]]:
     """A made-up summer: what the command answers from the directory alone, and then a `serve` on it."""
-    data = tmp_path_factory.mktemp("usage") / "data"
-    made = ["--days", str(DAYS), "--reports", "20000", "--seed", "3", "--until", str(TODAY - dt.timedelta(days=1))]
-    collector("simulate", "--data", str(data), *made)
+    data = made_up_summer(tmp_path_factory)
     alone = {}
     for question, form in ASKED:
         result = usage("--data", str(data), *question, "--format", form)

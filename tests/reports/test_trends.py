@@ -28,6 +28,7 @@ from collector.reports.trends_page import site
 from collector.store.engine import Engine, open_embedded
 from collector.store.migrate import migrate
 from tests.conftest import collector, running
+from tests.made_up_summer import made_up_summer
 from tests.publishers import publisher_on, rules_of
 from tests.sample_days import DAY, ONE, receive, row, run_row
 
@@ -253,10 +254,7 @@ def test_roundings_that_people_would_expect() -> None:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up fleet of 45 days until yesterday."""
-    directory = tmp_path_factory.mktemp("trends") / "data"
-    collector("simulate", "--data", str(directory), "--days", "45", "--reports", "20000", "--seed", "5")
-    return directory
+    return made_up_summer(tmp_path_factory)
 
 
 def files_in(directory: Path) -> dict[str, bytes]:
