@@ -69,7 +69,7 @@ test-abuse: $(READY) ## a minute (ABUSE_SECONDS) of everything a stranger can do
 
 test-cluster: $(READY) ## real ClickHouse servers: users and grants, three shards, faults, closing and moving killed anywhere; 12 minutes
 	$(BIN)/python -m pytest tests/clickhouse tests/outage/test_shards.py
-	CLUSTER_REPORTS=200000 $(BIN)/python -m pytest --durations=3 tests/end_to_end/test_parts_on_a_cluster.py
+	CLUSTER=all CLUSTER_REPORTS=200000 $(BIN)/python -m pytest --durations=3 tests/end_to_end/test_parts_on_a_cluster.py
 	ENGINES=server,sharded $(BIN)/python -m pytest $(IN_PARALLEL) tests/store tests/publish
 	$(BIN)/python -m tests.store.long_move
 

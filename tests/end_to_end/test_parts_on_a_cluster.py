@@ -101,6 +101,7 @@ def nodes_of(site: Site) -> list[dict]:
     return found
 
 
+@pytest.mark.only_with("CLUSTER")
 def test_cells_are_those_of_an_embedded_engine(site: Site, configuration: Configuration) -> None:
     fleet = site.directory / "spool-of-the-fleet"
     embedded = open_embedded(site.directory / "embedded")
