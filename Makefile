@@ -41,7 +41,7 @@ wheel: $(READY) ## the whole package as a wheel in ./dist, for deploy/systemd/in
 	@rm dist/build.log
 	@ls -l dist/product_telemetry-[0-9]*.whl
 
-procedures: $(READY) ## do what deploy/PROCEDURES.md says on a booted Debian, and write the answers into it; root, three minutes
+procedures: $(READY) ## do what deploy/PROCEDURES.md and RIGHTS.md say on a booted Debian, and write the answers into them; root, five minutes
 	$(BIN)/python -m tests.systemd.procedures --write
 
 lint: $(READY) ## ruff, mypy and the client's oldest Python

@@ -81,6 +81,9 @@ EVENTS = {
     # rights
     "licence_forgotten": _event("A request to forget a licence was carried out so far.", "request", "state"),
     "not_forgotten": _event("Pending requests to forget could not be gone on with; it is tried again.", "error"),
+    "erasures_not_told": _event(
+        "How many requests to forget are pending could not be said in the metrics.", "error", "code"
+    ),
     # publishing
     "day_closed": _event("A day was closed.", "day", "complete"),
     "so_far_released": _event("The open day was released so far, with more noise.", "day", "hour"),

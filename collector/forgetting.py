@@ -8,6 +8,7 @@ loaded past the day of the request. Reports of that licence which come later are
 
 from __future__ import annotations
 
+import math
 import secrets
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import structlog
 
 from collector import forgotten, request_journal
 from collector.forgotten import Forgotten
+from collector.metrics import ERASURES_PENDING, OLDEST_ERASURE_PENDING_SECONDS
 from collector.store import nodes
 from collector.store.engine import EngineError
 from collector.store.erasing import OldPartsError, erase
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
 
+    from collector.layout import Layout
     from collector.storeroom import StoreRoom
 
 log = structlog.get_logger()
@@ -115,6 +118,23 @@ def forget_restored(room: StoreRoom) -> int:
         return erase(session, sorted(pseudonyms), room.publisher.lease.hold).rows
 
 
+def tell(paths: Layout, now: dt.datetime) -> None:
+    """Says in the metrics how many requests are pending at `now` (UTC), and how old the oldest is.
+
+    Raises:
+        OSError, ValueError, KeyError: the list cannot be read, and the metrics are no numbers.
+    """
+    ages = [math.nan]
+    try:
+        ages = [one.age(now).total_seconds() for one in forgotten.pending(paths)]
+        ERASURES_PENDING.set(len(ages))
+    except (OSError, ValueError, KeyError):
+        ERASURES_PENDING.set(math.nan)
+        raise
+    finally:
+        OLDEST_ERASURE_PENDING_SECONDS.set(max(ages, default=0.0))
+
+
 def _carry_out(room: StoreRoom, one: Forgotten, today: dt.date) -> Receipt:
     removed, pending, detached = {"store": 0, "spool": 0, "quarantine": 0}, [], 0
     open_still = _from_files(room, one, removed)
@@ -128,7 +148,7 @@ def _carry_out(room: StoreRoom, one: Forgotten, today: dt.date) -> Receipt:
             pending += _lagging(room, one.asked_on)
         except (HeldByAnotherError, OldPartsError, EngineError) as error:
             pending.append(f"the store: {error}")
-        forgotten.keep(room.paths, replace(one, is_pending=bool(pending)))
+        forgotten.keep(room.paths, replace(one, is_pending=bool(pending), waits_for=tuple(pending)))
         forgotten.let_go(room.paths, today)
     state: request_journal.State = "pending" if pending else "done"
     request_journal.note(room.paths.requests, one.request, "forget", state, today, removed)

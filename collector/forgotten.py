@@ -6,6 +6,7 @@
     pseudonyms    of the licence, one for each pepper
     until         the last day on which a backup may hold its rows
     is_pending    whether something of it has still to be erased
+    waits_for     what kept it from ending at the last try, in the receipt's words; no key, no pseudonym, nobody's name
 
 A pseudonym is personal data, and this is all that is kept of one: no row, no key. Without it a request could not be
 ended where another machine still holds reports, and a backup that is put back would bring the rows back. It lies
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # As long as `collector backup` keeps them if nobody says otherwise.
 KEPT_DAYS = 7
+# A request ends when every machine has loaded past its day, so at the next one; a whole day after that it is late.
+LATE_AFTER = dt.timedelta(days=2)
 # A backup is removed when the next one is taken.
 _NEXT_BACKUP = dt.timedelta(days=2)
 
@@ -43,6 +46,11 @@ class Forgotten:
     pseudonyms: tuple[str, ...]
     until: dt.date
     is_pending: bool = True
+    waits_for: tuple[str, ...] = ()
+
+    def age(self, now: dt.datetime) -> dt.timedelta:
+        """Since its day began: the hour is kept nowhere."""
+        return now - dt.datetime.combine(self.asked_on, dt.time(tzinfo=dt.UTC))
 
 
 def read(paths: Layout) -> list[Forgotten]:
@@ -56,6 +64,15 @@ def read(paths: Layout) -> list[Forgotten]:
     except FileNotFoundError:
         return []
     return [_parsed(json.loads(line)) for line in lines]
+
+
+def pending(paths: Layout) -> list[Forgotten]:
+    """The requests of which something has still to be erased, in the order in which they came.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return [one for one in read(paths) if one.is_pending]
 
 
 def keep(paths: Layout, one: Forgotten) -> None:
@@ -110,6 +127,7 @@ def _parsed(line: dict[str, Any]) -> Forgotten:
         pseudonyms=tuple(line["pseudonyms"]),
         until=dt.date.fromisoformat(line["until"]),
         is_pending=line["is_pending"],
+        waits_for=tuple(line.get("waits_for", ())),  # lines of before there was this have none
     )
 
 
@@ -125,6 +143,7 @@ def _write(path: Path, kept: list[Forgotten]) -> None:
             "pseudonyms": one.pseudonyms,
             "until": one.until.isoformat(),
             "is_pending": one.is_pending,
+            "waits_for": one.waits_for,
         }
         for one in kept
     )

@@ -82,6 +82,13 @@ RELEASES = Counter("telemetry_releases", "Periods released.", ["grain"])
 PUBLISH_FAILURES = Counter("telemetry_publish_failures", "Closings that failed and will be tried again.")
 LAST_CLOSED_DAY = _gauge("telemetry_last_closed_day_timestamp_seconds", "Beginning of the last day that is closed.")
 DAYS_DUE = _gauge("telemetry_days_due", "Days that should be closed by now and are not.")
+ERASURES_PENDING = _gauge(
+    "telemetry_erasures_pending", "Requests to forget a licence of which something has still to be erased."
+)
+OLDEST_ERASURE_PENDING_SECONDS = _gauge(
+    "telemetry_oldest_erasure_pending_seconds",
+    "How long ago the day began on which the oldest of them was asked for; 0 if none is pending.",
+)
 STANDS_BY = _gauge("telemetry_publishing_stands_by", "Whether another collector publishes and this one waits.")
 LICENCES_LEFT_OUT = Counter(
     "telemetry_licence_rows_left_out",

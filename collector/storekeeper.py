@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
-from collector import backups, child, licence_commands, local_commands
+from collector import backups, child, forgetting, licence_commands, local_commands
 from collector.configuration import accepted
 from collector.days import Days
 from collector.journal import Journal
@@ -122,6 +122,14 @@ def _work(publishing: Publishing, reading: ReadingRoom) -> Iterator[Coroutine[An
             lambda error: log.error("days_not_told", **facts(error)),
         )
         yield _once_open(opening, tell_days)
+    if room.role.migrates:
+        # Of a file, so it is told while a store is away, too.
+        yield recurring(
+            lambda: forgetting.tell(room.paths, dt.datetime.now(dt.UTC)),
+            _TELL_EVERY_SECONDS,
+            stop,
+            lambda error: log.error("erasures_not_told", **facts(error)),
+        )
     if room.role.answers:
         make_ready = recurring(
             lambda: reading.make_ready(stop.is_set),

@@ -1,4 +1,4 @@
-"""What does not move: segments that are not loaded, days that are not closed, a store that does not answer."""
+"""What does not move: segments, days, requests to forget a licence, a store that does not answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any
 
+from collector import forgotten
 from collector.doctor.finding import Finding
 from collector.ingest.segment import OPEN, SEALED, day_of, segments
 from collector.store.quarantine import set_aside_segments
@@ -22,7 +23,7 @@ _LONG_SECONDS = 3600
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """Store, spool, quarantine, days."""
+    """Store, spool, quarantine, days, requests."""
     if not case.paths.data.is_dir():
         return
     yield from _store(case)
@@ -31,6 +32,7 @@ def check(case: Case) -> Iterator[Finding]:
     yield from _quarantine(case)
     if case.days is not None:
         yield from _days(case, case.days)
+    yield from _requests(case)
 
 
 def _store(case: Case) -> Iterator[Finding]:
@@ -151,6 +153,23 @@ def _days(case: Case, days: dict[str, Any]) -> Iterator[Finding]:
             f"{text}, and no segment holds it up",
             "look again in a few minutes; if it stays, the log says why (publish_failed, clock_jumped)",
         )
+
+
+def _requests(case: Case) -> Iterator[Finding]:
+    """Requests to forget a licence; what each waits for was written down with it at its last try."""
+    data = case.paths.data
+    for one in forgotten.pending(case.paths):
+        age = one.age(case.now)
+        why = "; ".join(one.waits_for) or "nothing of it was done yet"
+        request = f"request {one.request} of {one.asked_on} to forget a licence"
+        if age < forgotten.LATE_AFTER:
+            yield Finding.ok(f"{request} is pending: {why}")
+        else:
+            yield Finding.problem(
+                f"{request} is still pending after {_for(age.total_seconds())}: {why}",
+                "a machine that is named: start its collector until its spool is empty, or, if it is gone for good, "
+                f"collector nodes forget NAME --data {data}; then: collector forget --pending --data {data}",
+            )
 
 
 def _age(case: Case, path: Path) -> float:

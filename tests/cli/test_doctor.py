@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -15,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from collector import forgotten
 from collector.cli.doctor import command
 from collector.doctor import _run
 from collector.doctor.case import Case, open_case
 from collector.doctor.finding import Finding, Severity
+from collector.forgotten import Forgotten
 from collector.ingest.segment import OPEN, SEALED, segments
 from collector.ingest.spool import SegmentWriter
+from collector.layout import Layout
 from collector.settings import Settings
 from collector.store.engine import open_embedded
 from collector.store.quarantine import drop, set_aside
@@ -183,6 +187,33 @@ def test_days_that_wait_and_days_ahead_of_the_clock_are_found(data: Path) -> Non
     engine.insert("public.releases", columns, [["day", TODAY + DAYS, TODAY, "", "standard", 10, True, "0"]])
     engine.close()
     assert is_said(doctor(data), "problem", f"days are closed through {TODAY + DAYS}", "check the clock")
+
+
+def test_request_to_forget_is_said_once_it_is_late_and_with_what_it_waits_for(without_engine: Path) -> None:
+    data, why = without_engine, "ingest-2-ab12cd, which has loaded what it received through 2026-10-01"
+    pseudonym = "5f0c9b4e-7a53-4a8e-9d0d-5b7b8a0f6c11"
+
+    def asked(days_ago: int, *waits_for: str) -> None:
+        on = TODAY - days_ago * DAYS
+        forgotten.keep(Layout(data), Forgotten(f"forget-{days_ago}", on, (pseudonym,), TODAY, waits_for=waits_for))
+
+    asked(1, why)
+    found = doctor(data)
+    assert found["findings"] == [], "a machine may have loaded past its day since midnight alone"
+    assert f"request forget-1 of {TODAY - DAYS} to forget a licence is pending: {why}" in json.dumps(found)
+    asked(3, why)
+    asked(9)
+    found = doctor(data)
+    assert is_said(
+        found, "problem", f"request forget-3 of {TODAY - 3 * DAYS} to forget a licence is still", "nodes forget"
+    )
+    assert is_said(found, "problem", f"pending after 3 days: {why}", f"collector forget --pending --data {data}")
+    assert is_said(found, "problem", "pending after 9 days: nothing of it was done yet", "spool is empty")
+    assert len(found["findings"]) == 2
+    assert pseudonym not in json.dumps(found)
+    (done,) = (one for one in forgotten.read(Layout(data)) if one.request == "forget-9")
+    forgotten.keep(Layout(data), dataclasses.replace(done, is_pending=False))
+    assert len(doctor(data)["findings"]) == 1
 
 
 def test_configuration_and_permits_that_end_are_found(without_engine: Path, tmp_path: Path) -> None:

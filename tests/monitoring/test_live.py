@@ -11,15 +11,18 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 import time
 import urllib.error
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from collector import forgotten
 from collector.ingest.pseudonyms import quarter
+from collector.layout import Layout
 from tests.clickhouse_server import ClickHouseServer, NotAvailableError, free_port
 from tests.conftest import Server, collector, missing, running
 from tests.crash.small_disk import fill, small_disk
@@ -164,6 +167,21 @@ def test_backups_that_stopped(watched: Watched) -> None:
         os.utime(data / "last-backup", (long_ago, long_ago))
         watched.see("BackupOld")
         collector("backup", "--data", str(data), "--to", into)
+
+
+def test_licence_that_is_not_forgotten_yet(watched: Watched) -> None:
+    """The other machine takes reports of today still, so the request waits for it; then it is one of three days ago."""
+    site, options = watched.site, watched.site.store.options(watched.site.proxy.port)
+    command = [sys.executable, "-m", "collector", "forget", "--data", site.data, *options]
+    with watched.expecting("ErasurePending"):
+        asked = subprocess.run(command, input=b"LICENCE-Q7ZK4M2X9VBD", capture_output=True, check=False)
+        assert asked.returncode == 3, asked.stderr
+        assert b"which has loaded what it received through" in asked.stdout
+        paths = Layout(site.data)
+        (one,) = forgotten.pending(paths)
+        forgotten.keep(paths, replace(one, asked_on=TODAY - 3 * ONE_DAY))
+        watched.see("ErasurePending")
+        collector("forget", "--pending", "--data", str(site.data), *options)
 
 
 def test_segment_that_the_store_cannot_read(watched: Watched) -> None:

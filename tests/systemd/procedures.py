@@ -1,10 +1,11 @@
-"""Does what deploy/PROCEDURES.md says, in its order, on a Debian that systemd booted; compares or writes the answers.
+"""Does what PROCEDURES.md and RIGHTS.md in deploy say, in their order, on a Debian that systemd booted for each page.
 
-    python -m tests.systemd.procedures [--write] [--until "Title"]
+    python -m tests.systemd.procedures [--write] [--page RIGHTS.md] [--until "Title"]
 
-In the document a block ```console holds commands, each on a line that begins with `$ `, and what each answered; a line
-`[exit code 1]` behind that says that the command is meant to fail. A comment `<!-- trial` ... `-->` is what the trial
-does before the next block: the fault, or the data, that the procedure is for. The run ends with what went otherwise.
+Compares or writes the answers. In a page a block ```console holds commands, each on a line that begins with `$ `, and
+what each answered; a line `[exit code 1]` behind that says that the command is meant to fail. A comment `<!-- trial`
+... `-->` is what the trial does before the next block: the fault, or the data, that the procedure is for. The run ends
+with what went otherwise.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.images.debian_tree import Tree
 
-DOCUMENT = PROJECT / "deploy/PROCEDURES.md"
+PAGES = {name: PROJECT / "deploy" / name for name in ("PROCEDURES.md", "RIGHTS.md")}
 _PART = re.compile(r"^(## [^\n]+)$|^<!-- trial\n(.*?)\n-->$|^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FAILED = re.compile(r"^\[exit code (\d+)\]$")
 # What a newer version might bring; nothing reads it.
@@ -49,14 +50,14 @@ _SERVER_USERS = """<clickhouse><profiles><default/></profiles><quotas><default/>
 
 
 class Command(NamedTuple):
-    """A command of the document and the exit code that it is to end with."""
+    """A command of a page and the exit code that it is to end with."""
 
     text: str
     code: int
 
 
 class Part(NamedTuple):
-    """A piece of the document that the run does something with: a title, a trial, or a block of commands."""
+    """A piece of a page that the run does something with: a title, a trial, or a block of commands."""
 
     start: int
     end: int
@@ -66,7 +67,7 @@ class Part(NamedTuple):
 
 
 def parts(text: str) -> list[Part]:
-    """What the document says to do, in order."""
+    """What a page says to do, in order."""
     return [
         Part(found.start(), found.end(), found[1] or "", found[2] or "", commands_of(found[3] or ""))
         for found in _PART.finditer(text)
@@ -116,10 +117,10 @@ def _add_server(tree: Tree) -> None:
 
 
 def run(machine: Machine, text: str, until: str = "") -> tuple[str, list[str]]:
-    """Does all of it.
+    """Does all of a page.
 
     Returns:
-        The document with the answers of now, and what went otherwise than it says.
+        The page with the answers of now, and what went otherwise than it says.
     """
     answered, wrong, position, title, directory = [], [], 0, "", "/"
     for part in parts(text):
@@ -150,20 +151,27 @@ def run(machine: Machine, text: str, until: str = "") -> tuple[str, list[str]]:
     return "".join(answered) + text[position:], wrong
 
 
-def main() -> None:
-    """Runs it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--write", action="store_true", help="write the answers into the document")
-    parser.add_argument("--until", default="", help="the last section to do")
-    options = parser.parse_args()
+def do(page: Path, until: str, *, write: bool) -> list[str]:
+    """Does a page on a machine of its own; what went otherwise than it says."""
     directory = Path(tempfile.mkdtemp(prefix="procedures-"))
     try:
         with trial_machine(directory) as machine:
-            text, wrong = run(machine, DOCUMENT.read_text(encoding="utf-8"), options.until)
+            text, wrong = run(machine, page.read_text(encoding="utf-8"), until)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    if options.write and text:
-        DOCUMENT.write_text(text, encoding="utf-8")
+    if write and text:
+        page.write_text(text, encoding="utf-8")
+    return wrong
+
+
+def main() -> None:
+    """Runs them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--page", action="append", choices=PAGES, help="which to do; else all")
+    parser.add_argument("--write", action="store_true", help="write the answers into the page")
+    parser.add_argument("--until", default="", help="the last section to do")
+    options = parser.parse_args()
+    wrong = [one for name in options.page or PAGES for one in do(PAGES[name], options.until, write=options.write)]
     sys.exit("\n\n".join(wrong) or None)
 
 

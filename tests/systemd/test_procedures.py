@@ -1,4 +1,4 @@
-"""deploy/PROCEDURES.md as far as it can be held to the program without a boot; `make procedures` does all of it."""
+"""The pages that `make procedures` does, as far as they can be held to the program without a boot."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import click
 import pytest
 
 from collector.cli.main import VERBS
-from tests.systemd.procedures import DOCUMENT, commands_of, parts
+from tests.conftest import PROJECT
+from tests.systemd.procedures import PAGES, commands_of, parts
 
-TEXT = DOCUMENT.read_text(encoding="utf-8")
-PARTS = parts(TEXT)
-COMMANDS = [command.text for part in PARTS for command in part.commands]
+TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
+PARTS = {name: parts(text) for name, text in TEXTS.items()}
+EVERY_PART = [part for found in PARTS.values() for part in found]
+COMMANDS = [command.text for part in EVERY_PART for command in part.commands]
 # `collector VERB ...` up to what a shell does with it.
 _COLLECTOR = re.compile(r"(?:^|[;|&] *)collector ([^;|&<>]+)")
 
 
 def collector_commands() -> list[str]:
-    texts = [*COMMANDS, *(part.trial for part in PARTS if part.trial)]
+    texts = [*COMMANDS, *(part.trial for part in EVERY_PART if part.trial)]
     return [found.strip() for text in texts for line in text.splitlines() for found in _COLLECTOR.findall(line)]
 
 
@@ -39,12 +41,14 @@ def test_command_and_its_options_exist(line: str) -> None:
     assert {word for word in rest if word.startswith("--")} <= known
 
 
-def test_every_command_was_run_and_answered() -> None:
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_every_command_was_run_and_answered(text: str) -> None:
     """The last run wrote the answers; a block without any, but for silent commands, was never run."""
     silent = re.compile(
         r"^(cd|mv|rm|cat|cp|ln|tar|chown|sed|printf|\(umask|systemctl|collector token create)\b|^\(umask"
     )
-    blocks = re.findall(r"^```console\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert blocks
     for block in blocks:
         lines = block.splitlines()
         for line, following in zip(lines, [*lines[1:], "$ "], strict=True):
@@ -53,15 +57,24 @@ def test_every_command_was_run_and_answered() -> None:
 
 
 def test_scripts_of_the_trial_are_shell() -> None:
-    for part in PARTS:
+    for part in EVERY_PART:
         if part.trial:
             checked = subprocess.run(["bash", "-n"], input=part.trial, text=True, capture_output=True, check=False)
             assert checked.returncode == 0, checked.stderr
 
 
-def test_no_secret_is_in_the_document() -> None:
-    assert not re.search(r"ptel_[0-9a-f]{8}", TEXT)
-    assert not re.search(r"SHA256=[0-9a-f]{64}", TEXT)
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_no_secret_is_in_a_page(text: str) -> None:
+    assert not re.search(r"ptel_[0-9a-f]{8}", text)
+    assert not re.search(r"SHA256=[0-9a-f]{64}", text)
+
+
+def test_no_answer_holds_the_key_that_was_asked_with_or_a_pseudonym() -> None:
+    """The key stands in the trial's own part alone, which makes the reports."""
+    (key,) = set(re.findall(r"LICENCE-[A-Z0-9]+", TEXTS["RIGHTS.md"]))
+    shown = re.sub(r"<!-- trial\n.*?-->", "", TEXTS["RIGHTS.md"], flags=re.DOTALL)
+    assert key not in shown
+    assert not re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown)
 
 
 def test_exit_codes_are_read_from_the_document() -> None:
@@ -73,8 +86,8 @@ def test_exit_codes_are_read_from_the_document() -> None:
 
 
 def test_procedures_that_the_runbook_names_are_there() -> None:
-    runbook = (DOCUMENT.parent / "RUNBOOK.md").read_text(encoding="utf-8")
-    titles = {part.title.removeprefix("## ") for part in PARTS if part.title}
+    runbook = (PROJECT / "deploy/RUNBOOK.md").read_text(encoding="utf-8")
+    titles = {part.title.removeprefix("## ") for part in PARTS["PROCEDURES.md"] if part.title}
     named = set(re.findall(r'"([A-Z][a-z]+(?: [a-zA-Z]+)*)"', runbook))
     assert named, "the runbook names procedures in quotes"
     assert named <= titles
