@@ -18,6 +18,8 @@ import structlog
 
 from collector import forgotten, request_journal
 from collector.forgotten import Forgotten
+from collector.ingest.pseudonyms import PepperError
+from collector.layout import BEFORE_MOVE
 from collector.metrics import ERASURES_PENDING, OLDEST_ERASURE_PENDING_SECONDS
 from collector.store import nodes
 from collector.store.engine import EngineError
@@ -49,6 +51,8 @@ class Receipt:
         backups_until: the last day on which a backup may hold the rows.
         detached: parts that the engine has put aside as broken.
         whole: whether the store was this collector's to change.
+        missing: quarters of the store's reports whose peppers are not here: its rows of then could not be found.
+        moved: engines that `collector move` has put aside, with all their rows.
     """
 
     request: str
@@ -58,6 +62,8 @@ class Receipt:
     backups_until: dt.date
     detached: int = 0
     whole: bool = True
+    missing: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 def forget(room: StoreRoom, pseudonyms: Iterable[str], today: dt.date, kept_days: int = 0) -> Receipt:
@@ -79,7 +85,7 @@ def forget(room: StoreRoom, pseudonyms: Iterable[str], today: dt.date, kept_days
     if room.role.migrates:
         forgotten.keep(room.paths, one)
     request_journal.note(room.paths.requests, one.request, "forget", "asked", today, {})
-    return _carry_out(room, one, today)
+    return _carry_out(room, one, today, _open_still(room))
 
 
 def repeat(room: StoreRoom, today: dt.date) -> list[Receipt]:
@@ -95,8 +101,11 @@ def repeat(room: StoreRoom, today: dt.date) -> list[Receipt]:
         OSError: a file cannot be written.
     """
     forgotten.let_go(room.paths, today)
-    kept, is_restored = forgotten.read(room.paths), room.paths.restored.exists()
-    receipts = [_carry_out(room, one, today) for one in kept if one.is_pending or is_restored]
+    is_restored = room.paths.restored.exists()
+    due = [one for one in forgotten.read(room.paths) if one.is_pending or is_restored]
+    # Waited for once: all of them were asked for before.
+    open_still = _open_still(room) if due else 0
+    receipts = [_carry_out(room, one, today, open_still) for one in due]
     room.paths.restored.unlink(missing_ok=True)  # what could not be done is pending now
     return receipts
 
@@ -135,50 +144,76 @@ def tell(paths: Layout, now: dt.datetime) -> None:
         OLDEST_ERASURE_PENDING_SECONDS.set(max(ages, default=0.0))
 
 
-def _carry_out(room: StoreRoom, one: Forgotten, today: dt.date) -> Receipt:
-    removed, pending, detached = {"store": 0, "spool": 0, "quarantine": 0}, [], 0
-    open_still = _from_files(room, one, removed)
-    if open_still:
-        pending.append(f"{open_still} segments of the spool that a worker has not sealed")
+def not_sealed(open_segments: int) -> list[str]:
+    """What of this machine's spool could not be looked at, in words."""
+    return [f"{open_segments} segments of the spool that a worker has not sealed"] if open_segments else []
+
+
+def not_loaded(room: StoreRoom, day: dt.date) -> list[str]:
+    """The other machines that may still hold reports of a day or before, in words.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    if room.settings.store_url is None:
+        return []
+    return [
+        f"{node.name}, which has loaded what it received through {node.loaded_past} and not {day} yet"
+        for node in nodes.lagging(room.engine, day)
+        if node.name != room.node_name
+    ]
+
+
+def _open_still(room: StoreRoom) -> int:
+    return wait_until_sealed(room.paths.spool, room.settings.seal_after_seconds + _SEALING_SECONDS)
+
+
+def _carry_out(room: StoreRoom, one: Forgotten, today: dt.date, open_still: int) -> Receipt:
+    removed, detached = {"store": 0, "spool": 0, "quarantine": 0}, 0
+    missing: tuple[str, ...] = ()
+    until = forgotten.until_if_done(one, today)
+    pending = not_sealed(open_still)
+    _from_files(room, one, removed)
     if room.role.migrates:
         try:
+            # Asked before: what a machine loads and is done with while rows are erased is not erased with them.
+            pending += not_loaded(room, one.asked_on)
             with closing(room.engine.session()) as session:
                 erased = erase(session, one.pseudonyms, room.publisher.lease.hold)
             removed["store"], detached = erased
-            pending += _lagging(room, one.asked_on)
-        except (HeldByAnotherError, OldPartsError, EngineError) as error:
+            missing = room.pepper.missing(room.engine)
+        except (HeldByAnotherError, OldPartsError, EngineError, PepperError) as error:
             pending.append(f"the store: {error}")
-        forgotten.keep(room.paths, replace(one, is_pending=bool(pending), waits_for=tuple(pending)))
+        waiting = replace(one, is_pending=True, waits_for=tuple(pending))
+        done = replace(one, is_pending=False, waits_for=(), until=until)
+        forgotten.keep(room.paths, waiting if pending else done)
         forgotten.let_go(room.paths, today)
     state: request_journal.State = "pending" if pending else "done"
     request_journal.note(room.paths.requests, one.request, "forget", state, today, removed)
     log.info("licence_forgotten", request=one.request, state=state)
-    return Receipt(one.request, one.asked_on, removed, tuple(pending), one.until, detached, room.role.migrates)
+    return Receipt(
+        request=one.request,
+        asked_on=one.asked_on,
+        removed=removed,
+        pending=tuple(pending),
+        backups_until=until,
+        detached=detached,
+        whole=room.role.migrates,
+        missing=missing,
+        moved=tuple(sorted(path.name for path in room.paths.data.glob(f"{BEFORE_MOVE}*"))),
+    )
 
 
-def _from_files(room: StoreRoom, one: Forgotten, removed: dict[str, int]) -> int:
-    """Takes the rows out of spool and quarantine; how many segments could not be looked at."""
+def _from_files(room: StoreRoom, one: Forgotten, removed: dict[str, int]) -> None:
+    """Takes the rows out of spool and quarantine."""
     needles = [pseudonym.encode() for pseudonym in one.pseudonyms]
 
     def without(line: bytes) -> bytes:
         return b"" if any(needle in line for needle in needles) else line
 
     paths = room.paths
-    open_still = wait_until_sealed(paths.spool, room.settings.seal_after_seconds + _SEALING_SECONDS)
     with room.loader.resting():
-        remove_parts(paths.spool, paths.quarantine)
+        remove_parts(paths.data, paths.spool, paths.quarantine)
         # The spool first: whatever of it was set aside before is in quarantine by now.
         removed["spool"] = sum(rewrite(path, without) for path in sealed_files(paths.spool))
         removed["quarantine"] = sum(rewrite(path, without) for path in quarantined_files(paths.quarantine))
-    return open_still
-
-
-def _lagging(room: StoreRoom, asked_on: dt.date) -> list[str]:
-    """The other machines that may still hold reports from before the request."""
-    if room.settings.store_url is None:
-        return []
-    return [
-        f"{node.name}, which has loaded what it received through {node.loaded_past} and not {asked_on} yet"
-        for node in nodes.lagging(room.engine, asked_on)
-        if node.name != room.node_name
-    ]

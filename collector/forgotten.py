@@ -4,7 +4,7 @@
     request       its random id, as in its receipt and in the journal
     asked_on      the UTC date
     pseudonyms    of the licence, one for each pepper
-    until         the last day on which a backup may hold its rows
+    until         the last day on which a backup may hold its rows; while it is pending, if it were done on `asked_on`
     is_pending    whether something of it has still to be erased
     waits_for     what kept it from ending at the last try, in the receipt's words; no key, no pseudonym, nobody's name
 
@@ -17,12 +17,13 @@ beside the peppers, without which it says nothing, and a line goes with the firs
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collector.ingest.owned_files import replace, sync_directory
+from collector.ingest.owned_files import begun, replace, sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,11 +87,12 @@ def keep(paths: Layout, one: Forgotten) -> None:
 
 
 def let_go(paths: Layout, today: dt.date) -> None:
-    """Removes what no backup can bring back any more.
+    """Removes what no backup can bring back any more, and a list that a killed process was writing.
 
     Raises:
         OSError: the file cannot be written.
     """
+    begun(paths.forgotten).unlink(missing_ok=True)
     found = read(paths)
     kept = [one for one in found if one.is_pending or one.until >= today]
     if kept != found:
@@ -98,13 +100,18 @@ def let_go(paths: Layout, today: dt.date) -> None:
 
 
 def note_kept_days(paths: Layout, days: int) -> None:
-    """Takes note of how long backups are kept.
+    """Takes note of how long backups are kept; those that are there from before a request stay longer, too.
 
     Raises:
         OSError: it cannot be written.
     """
-    if days > kept_days(paths):
-        replace(paths.backups_kept, str(days).encode())
+    longer = dt.timedelta(days=days - kept_days(paths))
+    if longer <= dt.timedelta():
+        return
+    # The list first: killed in between, it is prolonged twice, and nothing comes back.
+    if kept := read(paths):
+        _write(paths.forgotten, [dataclasses.replace(one, until=one.until + longer) for one in kept])
+    replace(paths.backups_kept, str(days).encode())
 
 
 def kept_days(paths: Layout) -> int:
@@ -118,6 +125,11 @@ def kept_days(paths: Layout) -> int:
 def until(asked_on: dt.date, days: int) -> dt.date:
     """The last day on which a backup from before the request may be there."""
     return asked_on + dt.timedelta(days=days) + _NEXT_BACKUP
+
+
+def until_if_done(one: Forgotten, on: dt.date) -> dt.date:
+    """The same, of a request that is carried out on a day: backups of while it was pending may hold its rows, too."""
+    return one.until + max(dt.timedelta(), on - one.asked_on) if one.is_pending else one.until
 
 
 def _parsed(line: dict[str, Any]) -> Forgotten:

@@ -14,6 +14,7 @@
 <data>/backups-kept         for how many days backups of this store are kept, see forgotten.py
 <data>/access.sqlite        tokens, sessions, audit trail and hidden values, see reports/access/ledger.py
 <data>/engine/              the embedded engine; for a server, the name by which it knows this installation
+<data>/engine-before-move-<time>/   the embedded engine that a move has put aside, see moving.py
 <data>/known-values.json    values that are published, see ingest/values.py
 <data>/last-backup          empty; its time is that of the last backup
 <data>/simulated            there if `collector simulate` made the reports in here
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.settings import Settings
+
+
+BEFORE_MOVE = "engine-before-move-"
 
 
 class DirectoryInUseError(Exception):

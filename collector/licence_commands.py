@@ -43,10 +43,15 @@ class Repeating:
         self._room = room
         self._next: dt.datetime | None = None
 
+    def is_due(self, now: dt.datetime) -> bool:
+        """Whether it is time, at `now` (UTC), and this collector's to do."""
+        return self._room.role.migrates and (self._next is None or now >= self._next)
+
     def go_on(self, now: dt.datetime) -> None:
-        """Repeats what is due at `now` (UTC); a failure is logged, and tried again in an hour."""
-        if not self._room.role.migrates or (self._next and now < self._next):
-            return
+        """Repeats what is pending at `now` (UTC); a failure is logged, and tried again in an hour.
+
+        No day may be closed, no backup taken and no segment retried in this process meanwhile.
+        """
         self._next = now + _REPEAT_EVERY
         try:
             repeat(self._room, now.date())
@@ -129,6 +134,8 @@ def shown(receipt: Receipt) -> dict[str, Any]:
         "backups_until": receipt.backups_until.isoformat(),
         "detached": receipt.detached,
         "whole": receipt.whole,
+        "missing": list(receipt.missing),
+        "moved": list(receipt.moved),
     }
 
 
@@ -139,7 +146,7 @@ def shown_purge(purged: Purged) -> dict[str, Any]:
         "sources": list(purged.sources),
         "rows": dict(purged.rows),
         "unreadable": purged.unreadable,
-        "open_segments": purged.open_segments,
+        "pending": list(purged.pending),
     }
 
 

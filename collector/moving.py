@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from collector.layout import hold
+from collector.layout import BEFORE_MOVE, hold
 from collector.store.engine import open_embedded
 from collector.store.lease import Lease
 from collector.store.migrate import migrate
@@ -98,7 +98,7 @@ class Moving:
 
     def _put_aside(self) -> Path:
         """Makes the directory that of a server's installation."""
-        kept = self.paths.engine.with_name(f"engine-before-move-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}")
+        kept = self.paths.engine.with_name(f"{BEFORE_MOVE}{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}")
         self.paths.engine.rename(kept)
         installation_name(self.paths.engine)
         return kept

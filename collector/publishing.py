@@ -47,12 +47,14 @@ class Publishing:
         stop: set when the process is asked to stop.
         opening: done once the store is ready.
         alone: held by whoever closes, releases, deletes or takes a backup.
+        quarantine: held by whoever changes what is in quarantine; taken before `alone`.
     """
 
     room: StoreRoom
     stop: asyncio.Event
     opening: asyncio.Task[None]
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    quarantine: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def publish(self) -> None:
         """Publishes what is due; a failure is logged and tried again."""
@@ -69,9 +71,12 @@ class Publishing:
             # Looked at before the spool is judged: what is loaded in between is soon out, too.
             is_behind = room.loader.is_behind
             try:
+                # First what was to be forgotten: nothing of it is counted any more.
+                if repeating.is_due(now):
+                    # Rows that a retry has in hand would be loaded after they were erased.
+                    async with self.quarantine, self.alone:
+                        await asyncio.to_thread(repeating.go_on, now)
                 async with self.alone:
-                    # First what was to be forgotten: nothing of it is counted any more.
-                    await asyncio.to_thread(repeating.go_on, now)
                     through = last_due(now, room.settings.publish_after_minutes)
                     await asyncio.to_thread(publish_closable, room, now, through)
                     await asyncio.to_thread(publish_so_far, room, now)
@@ -101,7 +106,7 @@ class Publishing:
             # After an outage what waits is loaded and closed first: it may be needed, and its age is judged then.
             is_behind = not self.opening.done() or (room.role.takes_reports and room.loader.is_behind)
             try:
-                async with self.alone:
+                async with self.quarantine, self.alone:
                     limits = limits_of(room.settings, accepted(room.paths).policy)
                     deleting = Deleting(room, ledger, journal, limits)
                     await asyncio.to_thread(deleting.run, now.date(), with_store=not is_behind)

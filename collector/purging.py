@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from collector import request_journal
+from collector.forgetting import not_loaded, not_sealed
 from collector.store.blanking import COLUMNS, blank
 from collector.store.segment_rows import (
     lines_of,
@@ -43,14 +44,14 @@ class Purged:
         sources: from which the field is withdrawn.
         rows: `store`, `spool`, `quarantine` -> rows that held it.
         unreadable: lines of the quarantine that are no JSON and stay as they are.
-        open_segments: of the spool, which no worker has sealed in time.
+        pending: from where rows that hold it may still come in, in words; empty when it is done.
     """
 
     request: str
     sources: tuple[str, ...]
     rows: Mapping[str, int]
     unreadable: int
-    open_segments: int
+    pending: tuple[str, ...]
 
 
 def sources_of(policy: Policy, field: str) -> tuple[str, ...]:
@@ -93,16 +94,18 @@ def purge(room: StoreRoom, field: str, sources: tuple[str, ...], today: dt.date)
     paths = room.paths
     open_segments = wait_until_sealed(paths.spool, room.settings.seal_after_seconds + _SEALING_SECONDS)
     with room.loader.resting():
-        remove_parts(paths.spool, paths.quarantine)
+        remove_parts(paths.data, paths.spool, paths.quarantine)
         rows = {"spool": sum(rewrite(path, blanked) for path in sealed_files(paths.spool))}
         set_aside = quarantined_files(paths.quarantine)
         rows["quarantine"] = sum(rewrite(path, blanked) for path in set_aside)
         unreadable = sum(_is_unreadable(line) for path in set_aside for line in lines_of(path))
+    # Asked before: what a machine loads while rows are emptied is not emptied with them.
+    pending = (*not_sealed(open_segments), *not_loaded(room, today))
     with closing(room.engine.session()) as session:
         rows["store"] = blank(session, field, sources, room.publisher.lease.hold)
-    state: request_journal.State = "pending" if open_segments else "done"
+    state: request_journal.State = "pending" if pending else "done"
     request_journal.note(room.paths.requests, request, "purge", state, today, rows, field=field)
-    return Purged(request, sources, rows, unreadable, open_segments)
+    return Purged(request, sources, rows, unreadable, pending)
 
 
 def _is_unreadable(line: bytes) -> bool:

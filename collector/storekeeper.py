@@ -83,9 +83,7 @@ async def keep(settings: Settings, stop: asyncio.Event, role: Role, listening: s
         publishing = Publishing(room, stop, opening)
         reading = reading_room(room, paths, ledger)
         runners = [
-            await _serve(
-                [*reading.api, *_control(room, publishing.alone, ledger)], _control_socket(os.fspath(paths.control))
-            )
+            await _serve([*reading.api, *_control(room, publishing, ledger)], _control_socket(os.fspath(paths.control)))
         ]
         if listening is not None:
             runners.append(
@@ -212,7 +210,7 @@ def _leave(room: StoreRoom) -> None:
         log.warning("node_left_with_backlog", segments=waiting)
 
 
-def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[web.RouteDef]:
+def _control(room: StoreRoom, publishing: Publishing, ledger: Ledger) -> list[web.RouteDef]:
     async def get_status(_: web.Request) -> web.Response:
         now = dt.datetime.now(dt.UTC)
         return web.json_response(await asyncio.to_thread(room.status, now))
@@ -225,7 +223,7 @@ def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[
             return web.json_response({"error": "'through' is not a date such as 2026-10-31"}, status=400)
         if through >= now.date():
             return web.json_response({"error": str(NotOverError(through, now.date()))}, status=400)
-        async with publishing:
+        async with publishing.alone:
             await asyncio.to_thread(room.loader.load_some)
             try:
                 released = await asyncio.to_thread(publish_closable, room, now, through)
@@ -234,13 +232,12 @@ def _control(room: StoreRoom, publishing: asyncio.Lock, ledger: Ledger) -> list[
             waiting = await asyncio.to_thread(room.publisher.due, through)
         return web.json_response({"released": released, "waiting": [str(day) for day in waiting]})
 
-    quarantine = asyncio.Lock()
     return [
         web.get("/status", get_status),
         web.post("/publish", post_publish),
-        *local_commands.routes(room, ledger, quarantine),
-        *backups.routes(room, publishing),
-        *licence_commands.routes(room, publishing, quarantine),
+        *local_commands.routes(room, ledger, publishing.quarantine),
+        *backups.routes(room, publishing.alone),
+        *licence_commands.routes(room, publishing.alone, publishing.quarantine),
     ]
 
 

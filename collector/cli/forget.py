@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from collector.cli.ledger import note_done
 from collector.cli.licence_key import read_pseudonyms
+from collector.cli.main import fail
 from collector.cli.open import NoServerError, ask, open_room
 from collector.cli.options import STORE, with_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from collector.settings import Settings
+    from collector.storeroom import StoreRoom
 
 
 @click.command("forget")
@@ -40,7 +45,8 @@ def command(settings: Settings, form: str, kept_days: int, *, pending: bool) -> 
       collector forget --data DIR --pending
       collector forget --data DIR --format json < key.txt | jq -r .request
 
-    Exit code 3: something is pending; the receipt says what. A running `collector serve` repeats it every hour.
+    Exit code 3: something is pending, or a pepper of the store's reports is missing; the receipt says what. A running
+    `collector serve` repeats what is pending every hour.
     """
     receipts = _go_on(settings) if pending else [_forget(settings, kept_days)]
     for one in receipts:
@@ -51,7 +57,7 @@ def command(settings: Settings, form: str, kept_days: int, *, pending: bool) -> 
         click.echo("no request is pending")
     else:
         click.echo("\n\n".join(map(_receipt, receipts)))
-    if any(one["pending"] for one in receipts):
+    if any(one["pending"] or one["missing"] for one in receipts):
         raise SystemExit(3)
 
 
@@ -63,7 +69,7 @@ def _forget(settings: Settings, kept_days: int) -> dict[str, Any]:
         from collector.forgetting import forget
         from collector.licence_commands import shown
 
-        with open_room(settings, must_exist=settings.store_url is None) as room:
+        with _room(settings) as room:
             receipt = shown(forget(room, pseudonyms, _today(), kept_days))
             _make_way(room)
         return receipt
@@ -76,13 +82,22 @@ def _go_on(settings: Settings) -> list[dict[str, Any]]:
         from collector.forgetting import repeat
         from collector.licence_commands import shown
 
-        with open_room(settings, must_exist=settings.store_url is None) as room:
+        with _room(settings) as room:
             receipts = [shown(one) for one in repeat(room, _today())]
             _make_way(room)
     return receipts
 
 
-def _make_way(room: Any) -> None:  # noqa: ANN401 - a StoreRoom, whose module is imported only where it is needed
+@contextmanager
+def _room(settings: Settings) -> Iterator[StoreRoom]:
+    with open_room(settings, must_exist=settings.store_url is None) as room:
+        try:
+            yield room
+        except OSError as error:
+            fail(f"a file could not be written: {error.strerror}; repeat it")
+
+
+def _make_way(room: StoreRoom) -> None:
     """Lets whoever publishes go on at once; a store that is away takes the lease back by itself."""
     from collector.store.engine import EngineError
 
@@ -98,8 +113,14 @@ def _receipt(one: dict[str, Any]) -> str:
         f"removed   {', '.join(f'{rows:,} rows of the {place}' for place, rows in one['removed'].items())}",
         *(f"pending   {what}" for what in one["pending"]),
     ]
-    if one["pending"]:
+    if one["pending"] and one["whole"]:
         lines.append("          until then, reports of this licence that come in are erased, too")
+    elif one["pending"]:
+        lines.append("          this machine keeps no list of requests: ask again with the key")
+    lines += [
+        f"missing   pepper-{quarter}, without which its rows cannot be found: put it into DATA/secrets and ask again"
+        for quarter in one["missing"]
+    ]
     if not one["whole"]:
         lines.append("store     is not this machine's to change: ask there, too, as the database's owner")
     lines += [
@@ -108,6 +129,7 @@ def _receipt(one: dict[str, Any]) -> str:
         "stays     copies of backups elsewhere: they are yours to delete",
         "stays     quarantine and spool of other machines that take reports: ask there, too",
     ]
+    lines += [f"stays     {name}, from before the move, with all its rows: yours to delete" for name in one["moved"]]
     if one["detached"]:
         lines.append(
             f"stays     {one['detached']} parts that the engine has set aside as broken, if the licence is in them: "

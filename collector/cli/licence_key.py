@@ -26,12 +26,8 @@ def read_pseudonyms(settings: Settings) -> dict[str, str]:
     from collector.ingest.pseudonyms import PepperError, Peppers
     from schemas.fields import LicenseKey
 
-    if sys.stdin.isatty():
-        given = click.prompt("Licence key", hide_input=True, err=True)
-    else:
-        given = sys.stdin.read(_LONGEST).strip()
     try:
-        key = TypeAdapter(LicenseKey).validate_python(given)
+        key = TypeAdapter(LicenseKey).validate_python(_given())
     except ValidationError:
         fail("what came on standard input cannot be a licence key; give one key, and nothing else")
     paths = Layout(settings.data.absolute())
@@ -44,3 +40,14 @@ def read_pseudonyms(settings: Settings) -> dict[str, str]:
     if not found:
         fail(f"{paths.secrets} holds no pepper: put those of the collectors there, see deploy/RIGHTS.md")
     return found
+
+
+def _given() -> str:
+    """What came, without the space around it; empty if that cannot be one key."""
+    if sys.stdin is None:  # closed
+        return ""
+    if sys.stdin.isatty():
+        return str(click.prompt("Licence key", hide_input=True, err=True)).strip()
+    # Bytes: what is no text ends with the same words. One more than is taken: a second key behind it is not overlooked.
+    given = sys.stdin.buffer.read(_LONGEST + 1)
+    return "" if len(given) > _LONGEST else given.decode("ascii", "replace").strip()

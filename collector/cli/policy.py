@@ -127,6 +127,8 @@ def purge(settings: Settings, field: str, form: str) -> None:
 
     \b
       collector policy purge language --data DIR
+
+    Exit code 3: rows from before may still come in; it says from where. Run it again then.
     """
     from collector.cli.ledger import note_done
     from collector.cli.open import NoServerError, ask
@@ -136,20 +138,24 @@ def purge(settings: Settings, field: str, form: str) -> None:
     except NoServerError:
         answer = _purge_here(settings, field)
     note_done(settings, "field_purged", f"{field}, request {answer['request']}")
-    if form == "json":
-        click.echo(json.dumps(answer))
-        return
+    click.echo(json.dumps(answer) if form == "json" else _purged(field, answer))
+    if answer["pending"]:
+        raise SystemExit(3)
+
+
+def _purged(field: str, answer: dict[str, Any]) -> str:
     rows = answer["rows"]
-    click.echo(
+    emptied = (
         f"{field} from {', '.join(answer['sources'])}: emptied in {rows['store']:,} rows of the store, "
         f"{rows['spool']:,} of the spool, {rows['quarantine']:,} of the quarantine ({answer['request']})"
     )
+    lines = [emptied]
     if answer["unreadable"]:
-        click.echo(
+        lines.append(
             f"{answer['unreadable']:,} lines of the quarantine are not readable and stay; `quarantine drop` ends them"
         )
-    if answer["open_segments"]:
-        click.echo(f"{answer['open_segments']} segments were not sealed in time: run it again")
+    lines += [f"pending: {what}; run it again then" for what in answer["pending"]]
+    return "\n".join(lines)
 
 
 def _purge_here(settings: Settings, field: str) -> dict[str, Any]:
@@ -171,6 +177,8 @@ def _purge_here(settings: Settings, field: str) -> dict[str, Any]:
             done = purge_all(room, field, sources, dt.datetime.now(dt.UTC).date())
         except OldPartsError as error:
             fail(f"{error}; run it again")
+        except OSError as error:
+            fail(f"a file could not be written: {error.strerror}; run it again")
         room.publisher.lease.give_up()
     return shown_purge(done)
 

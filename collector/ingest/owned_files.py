@@ -29,10 +29,15 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; the file is as it was.
     """
-    new = path.with_name(f".{path.name}.new")
+    new = begun(path)
     _write(new, "wb", content)
     new.replace(path)
     sync_directory(path.parent)
+
+
+def begun(path: Path) -> Path:
+    """Where `replace` writes before it renames; there after it was killed."""
+    return path.with_name(f".{path.name}.new")
 
 
 def sync_directory(directory: Path) -> None:

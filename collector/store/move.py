@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collector.store.content import Source
     from collector.store.engine import EmbeddedEngine, Engine
 
-_PREFIX = "moving_"
+MOVING = "moving_"
 
 
 class NotEmptyError(Exception):
@@ -56,7 +56,7 @@ class EngineSource:
         found = self.engine.rows(f"SELECT count() FROM {table} WHERE _partition_id = '{partition}'")
         pieces = 1 + int(found[0][0]) // ROWS_AT_A_TIME
         for piece in range(pieces):
-            file = scratch / f"{_PREFIX}{secrets.token_hex(8)}.ndjson"
+            file = scratch / f"{MOVING}{secrets.token_hex(8)}.ndjson"
             try:
                 rows = self.engine.unload(
                     f"SELECT * FROM {table}{TABLES[table]} "
@@ -110,7 +110,7 @@ class Move:
         return moved
 
     def _move(self, table: str, partition: str, content: Content) -> None:
-        moving = f"{table.partition('.')[0]}.{_PREFIX}{secrets.token_hex(8)}"
+        moving = f"{table.partition('.')[0]}.{MOVING}{secrets.token_hex(8)}"
         nodes = nodes_of(self.target, table)
         for node in nodes:
             node.command(f"CREATE TABLE {moving} AS {table}")
@@ -134,13 +134,13 @@ class Move:
 
     def _clear(self) -> None:
         """Drops what a killed run left."""
-        for file in self.scratch.glob(f"{_PREFIX}*"):
+        for file in self.scratch.glob(f"{MOVING}*"):
             file.unlink()
         for node in self.target.nodes:
             found = node.rows(
                 "SELECT database || '.' || name FROM system.tables WHERE database IN ('private', 'public') "
                 "AND startsWith(name, {prefix:String})",
-                prefix=_PREFIX,
+                prefix=MOVING,
             )
             for (name,) in found:
                 node.command(f"DROP TABLE IF EXISTS {name} SYNC")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from collector.ingest.owned_files import sync_directory
 from collector.ingest.segment import OPEN, SEALED, segments
+from collector.store.move import MOVING
 from collector.store.quarantine import DROPPED, PART_SUFFIX, REASON_SUFFIX
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def quarantined_files(quarantine: Path) -> list[Path]:
     ]
 
 
-def remove_parts(spool: Path, quarantine: Path) -> None:
-    """Removes the pieces that a killed run has left."""
-    for pattern, directory in ((f"*/{SEALED}/.*{PART_SUFFIX}", spool), (f"**/.*{PART_SUFFIX}", quarantine)):
+def remove_parts(data: Path, spool: Path, quarantine: Path) -> None:
+    """Removes the pieces that a killed run has left, and the row files of a move or a restore that was killed."""
+    left = ((f"*/{SEALED}/.*{PART_SUFFIX}", spool), (f"**/.*{PART_SUFFIX}", quarantine), (f"{MOVING}*", data))
+    for pattern, directory in left:
         for path in directory.glob(pattern):
             path.unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from collector.ingest.pseudonyms import quarter
+from collector.ingest.pseudonyms import first_day, quarter
 
 if TYPE_CHECKING:
     from collector.ingest.pseudonyms import Peppers
@@ -60,6 +60,19 @@ class SharedPepper:
         if _known(engine, name) != {fingerprint}:
             raise OtherPepperError(name)
         self._agreed = name
+
+    def missing(self, engine: Engine) -> tuple[str, ...]:
+        """The quarters of the store's reports of which this collector has no pepper, or another one.
+
+        Raises:
+            PepperError: one cannot be read.
+            EngineError: the engine failed.
+        """
+        return tuple(name for name in known_quarters(engine) if not self._is_here(engine, name))
+
+    def _is_here(self, engine: Engine, name: str) -> bool:
+        day = first_day(name)
+        return self._peppers.is_there(day) and _known(engine, name) == {self._peppers.fingerprint(day)}
 
 
 def forget(engine: Engine, name: str) -> bool:

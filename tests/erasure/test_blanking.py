@@ -16,7 +16,7 @@ from collector.store.engine import Engine, open_embedded
 from schemas.policy import SHIPPED_POLICY
 from tests.conftest import collector, running
 from tests.erasure.everywhere import found
-from tests.erasure.machine import asked, spool, told
+from tests.erasure.machine import TODAY, asked, spool, told
 from tests.leaks.needles import text_needle
 from tests.publish.interrupted import KilledError, dying
 from tests.publishers import publisher_on
@@ -146,3 +146,14 @@ class TestCommand:
         engine = open_embedded(data / "engine")
         assert engine.rows("SELECT DISTINCT language FROM private.reports") == [("",)]
         engine.close()
+
+    def test_segment_that_no_worker_seals_keeps_it_pending(self, data: Path, policy: Path) -> None:
+        with running(data, "--policy", str(policy), "--seal-after-seconds", "1") as server:
+            server.wait_until_loaded()
+            stuck = data / "spool/w0/open" / f"{TODAY}.0a-1.ndjson"
+            stuck.touch()
+            done = asked(data, "policy", "purge", "language")
+            assert done.exit_code == 3
+            assert "pending: 1 segments of the spool that a worker has not sealed" in done.stdout
+            stuck.unlink()
+            assert told(data, "policy", "purge", "language")["pending"] == []

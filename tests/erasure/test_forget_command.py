@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
+import shlex
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 
 from collector.layout import Layout
 from collector.store.engine import open_embedded
-from tests.conftest import running
+from tests.conftest import BIN, running
 from tests.erasure.everywhere import found
 from tests.erasure.machine import (
     EARLIER,
@@ -118,6 +121,35 @@ def test_nothing_is_left_but_the_list_that_keeps_it_erased(data: Path, backup: s
     assert report(data, key=OTHER_KEY) == {"store": 6}
 
 
+def test_row_file_of_a_killed_restore_goes_and_a_moved_engine_is_told_of(data: Path) -> None:
+    (sealed,) = data.glob(f"spool/w7/sealed/{TODAY}.*")
+    shutil.copy(sealed, data / "moving_0a.ndjson")
+    (data / "engine-before-move-20261101T000000Z").mkdir()
+    assert "stays     engine-before-move-20261101T000000Z" in asked(data, "forget").stdout
+    assert left(data) == {"tables": set(), "packed": set(), "files": {LIST}}
+
+
+def test_backup_of_while_it_was_pending_brings_nothing_back(data: Path, backup: str) -> None:
+    """Asked for so long ago that a backup of before is gone; done today, and the backup was taken since."""
+    asked_on, of_it = TODAY - dt.timedelta(days=12), list(map(str, pseudonyms(data).values()))
+    until = asked_on + dt.timedelta(days=9)
+    _write_list(data, _line("forget-0a", until, asked_on=asked_on, is_pending=True, pseudonyms=of_it))
+    (done,) = told(data, "forget", "--pending")["receipts"]
+    assert (done["state"], done["backups_until"]) == ("done", str(TODAY + dt.timedelta(days=9)))
+    shutil.rmtree(data / "engine")
+    assert told(data, "restore", "--from", backup, "--publish-again")["erased"] == 6
+
+
+def test_backups_that_are_kept_longer_since_bring_nothing_back(data: Path) -> None:
+    told(data, "backup", "--to", str(data.parent / "backups"), "--keep-days", "9")
+    assert receipt(data)["backups_until"] == str(TODAY + dt.timedelta(days=11))
+    told(data, "backup", "--to", str(data.parent / "others"), "--keep-days", "19")
+    (line,) = map(json.loads, Layout(data).forgotten.read_text().splitlines())
+    assert line["until"] == str(TODAY + dt.timedelta(days=21))
+    told(data, "backup", "--to", str(data.parent / "others-again"), "--keep-days", "15")
+    assert Layout(data).forgotten.read_text().count(line["until"]) == 1
+
+
 def test_list_that_comes_back_after_the_rows_erases_them_at_the_start_once(data: Path, backup: str) -> None:
     receipt(data)
     back = data.parent / "back"
@@ -144,17 +176,53 @@ def test_process_that_is_killed_goes_on_at_the_next_start(data: Path) -> None:
 
 def test_list_is_emptied_when_no_backup_can_bring_it_back(data: Path) -> None:
     _write_list(data, _line("forget-0a", TODAY - dt.timedelta(days=1)), _line("forget-0b", TODAY))
+    begun = data / "secrets/.forgotten.new"  # a list that a killed process was writing
+    begun.touch()
     told(data, "forget", "--pending")
+    assert not begun.exists()
     assert [json.loads(one)["request"] for one in Layout(data).forgotten.read_text().splitlines()] == ["forget-0b"]
 
 
-@pytest.mark.parametrize("key", ["short", "two of-them-at-once", ""])
+@pytest.mark.parametrize("key", ["short", "two of-them-at-once", "", KEY + " " * 1_000 + OTHER_KEY])
 @pytest.mark.parametrize("verb", ["forget", "subject-report"])
 def test_what_is_no_key_is_refused_and_not_repeated(data: Path, verb: str, key: str) -> None:
     done = asked(data, verb, key=key)
     assert done.exit_code == 2
     assert "cannot be a licence key" in done.output
     assert not key or key not in done.output
+
+
+@pytest.mark.parametrize("stdin", ["closed", "no text"])
+@pytest.mark.parametrize("verb", ["forget", "subject-report"])
+def test_standard_input_that_is_none_or_no_text_is_refused_in_one_line(data: Path, verb: str, stdin: str) -> None:
+    command = [str(BIN / "collector"), verb, "--data", str(data)]
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(command)} {'<&-' if stdin == 'closed' else ''}"],
+        input=b"LICENCE-\xff\xfe-0000\n",
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"cannot be a licence key" in done.stderr
+
+
+@pytest.mark.parametrize("verb", [("forget",), ("forget", "--pending")])
+def test_file_that_cannot_be_changed_is_told_of_in_one_line_and_goes_on_later(data: Path, verb: tuple[str]) -> None:
+    _write_list(data, _line("forget-0a", TODAY, is_pending=True, pseudonyms=list(map(str, pseudonyms(data).values()))))
+    in_the_way = data / "quarantine/.w8.part"
+    in_the_way.mkdir(parents=True)
+    done = asked(data, *verb)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("collector: a file could not be written: ")
+    in_the_way.rmdir()
+    asked(data, "forget", "--pending")
+    assert report(data) == {}
+
+
+def test_key_with_space_around_it_is_the_key(data: Path) -> None:
+    assert report(data, key=f"  {KEY}\t\r") == report(data)
 
 
 def test_directory_without_peppers_is_told_of(data: Path) -> None:
@@ -172,8 +240,15 @@ def test_receipt_is_without_the_key_and_says_what_stays(data: Path) -> None:
     assert not [word for word in (KEY, *map(str, pseudonyms(data).values())) if word in text]
 
 
-def _line(request: str, until: dt.date, *, is_pending: bool = False, pseudonyms: list[str] | None = None) -> dict:
-    dates = {"asked_on": str(TODAY), "until": str(until)}
+def _line(
+    request: str,
+    until: dt.date,
+    *,
+    asked_on: dt.date = TODAY,
+    is_pending: bool = False,
+    pseudonyms: list[str] | None = None,
+) -> dict:
+    dates = {"asked_on": str(asked_on), "until": str(until)}
     return {"request": request, "pseudonyms": pseudonyms or [], "is_pending": is_pending} | dates
 
 
