@@ -211,7 +211,7 @@ async def _request(
         ):
             content = await response.json() if response.content_type == "application/json" else {}
             return response.status, content
-    except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
+    except aiohttp.ClientConnectionError as error:
         raise NoServerError from error
     except TimeoutError:
         fail(f"the running collector has not answered in {_ANSWER_SECONDS} seconds; `collector doctor` says more")
