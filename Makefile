@@ -8,7 +8,7 @@ JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) \* 2)
 IN_PARALLEL := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tcl test-crash test-outage test-cluster test-year test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
+.PHONY: help setup run demo test test-clients test-tcl test-crash test-outage test-cluster test-year test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -54,6 +54,9 @@ test: lint ## lint and every test, about twelve minutes on two cores
 	$(BIN)/collector check
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
+test-clients: $(READY) ## every client, under every interpreter, meets every case; ten minutes
+	CONFORMANCE=all $(BIN)/python -m pytest $(IN_PARALLEL) tests/client
+
 test-tcl: $(READY) ## the Tcl client: its own tests and all of the suite of all clients, three minutes; needs tclsh and tcl-tls
 	$(BIN)/python -m pytest tests/client/tcl
 	CONFORMANCE=all $(BIN)/python -m pytest $(IN_PARALLEL) tests/client/conformance -k tcl
@@ -70,7 +73,7 @@ test-abuse: $(READY) ## a minute (ABUSE_SECONDS) of everything a stranger can do
 test-cluster: $(READY) ## real ClickHouse servers: users and grants, three shards, faults, closing and moving killed anywhere; 12 minutes
 	$(BIN)/python -m pytest tests/clickhouse tests/outage/test_shards.py
 	CLUSTER=all CLUSTER_REPORTS=200000 $(BIN)/python -m pytest --durations=3 tests/end_to_end/test_parts_on_a_cluster.py
-	ENGINES=server,sharded $(BIN)/python -m pytest $(IN_PARALLEL) tests/store tests/publish
+	ENGINES=server,sharded $(BIN)/python -m pytest $(IN_PARALLEL) tests/store tests/publish tests/erasure tests/retention
 	$(BIN)/python -m tests.store.long_move
 
 test-containers: $(READY) ## the image really built and started, Compose and Kubernetes files; two minutes; root, debootstrap, nginx, caddy, kubectl, go

@@ -23,6 +23,7 @@ from collector.reports.pages.pictures import Pictures
 from collector.reports.pages.product import product_page
 from collector.reports.pages.releases import releases_page
 from collector.reports.question import UsageError
+from collector.reports.remembered import remembering
 
 if TYPE_CHECKING:
     from collector.reports.api import Api
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Page = tuple[str, str]
 """Title of the window, and content."""
+Make = Callable[["Library"], Page]
+"""Makes a page out of a library that looks once; see `remembering`."""
 _PAGE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Cookie"}
 _PACKED_FROM_BYTES = 1_000
 
@@ -89,23 +92,23 @@ class Pages:
         """
         if not self._library.released.periods("day"):
             return
-        self._kept("/?", lambda: ("Products", overview.overview_page(self._library, {})))
+        self._kept("/?", lambda library: ("Products", overview.overview_page(library, {})))
         for name in self._library.catalogue().products:
             if is_stopping():
                 return
-            self._kept(f"/products/{name}?", partial(self._product_page, name, {}))
+            self._kept(f"/products/{name}?", partial(self._product_page, name=name, given={}))
 
-    def _page(self, make: Callable[[web.Request], Page]) -> Handler:
+    def _page(self, make: Callable[[Library, web.Request], Page]) -> Handler:
         """A page's handler; `make` may raise UsageError or HTTPNotFound."""
 
         async def handler(request: web.Request) -> web.StreamResponse:
             asked = f"{request.path}?{'&'.join(sorted(request.query_string.split('&')))}"
-            tag, kept = await asyncio.to_thread(self._kept, asked, lambda: make(request))
+            tag, kept = await asyncio.to_thread(self._kept, asked, lambda library: make(library, request))
             return self._answer(request, tag, kept)
 
         return handler
 
-    def _kept(self, asked: str, make: Callable[[], Page]) -> tuple[str, Kept]:
+    def _kept(self, asked: str, make: Make) -> tuple[str, Kept]:
         """The tag and the content of a page, from the cache or made now."""
         tag = self._cache.tag(asked)
         kept = self._cache.get(tag)
@@ -115,14 +118,14 @@ class Pages:
                 self._cache.keep(tag, kept)
         return tag, kept
 
-    def _made(self, path: str, make: Callable[[], Page]) -> Kept:
-        status = 200
+    def _made(self, path: str, make: Make) -> Kept:
+        status, library = 200, remembering(self._library)
         try:
-            title, main = make()
+            title, main = make(library)
         except UsageError as error:
             status, title = 400, "This cannot be shown"
             main = content("problem.html", problem=str(error), path=path)
-        days = self._library.released.periods("day")
+        days = library.released.periods("day")
         through = days[-1].isoformat() if days else ""
         text = json.dumps({"title": title, "main": main, "through": through})
         return Kept(status, "application/json", text.encode())
@@ -153,33 +156,33 @@ class Pages:
             response.enable_compression()
         return response
 
-    def _overview(self, request: web.Request) -> Page:
+    def _overview(self, library: Library, request: web.Request) -> Page:
         given = _known(request, overview.PARAMETERS)
-        return "Products", self._nothing_yet() or overview.overview_page(self._library, given)
+        return "Products", self._nothing_yet(library) or overview.overview_page(library, given)
 
-    def _product(self, request: web.Request) -> Page:
-        return self._product_page(request.match_info["product"], once(request))
+    def _product(self, library: Library, request: web.Request) -> Page:
+        return self._product_page(library, request.match_info["product"], once(request))
 
-    def _product_page(self, name: str, given: dict[str, str]) -> Page:
+    def _product_page(self, library: Library, name: str, given: dict[str, str]) -> Page:
         called = self._names.called(name)
-        return called.title, self._nothing_yet() or product_page(self._library, called, given)
+        return called.title, self._nothing_yet(library) or product_page(library, called, given)
 
-    def _data(self, request: web.Request) -> Page:
+    def _data(self, library: Library, request: web.Request) -> Page:
         _known(request, set())
-        return "Data and privacy", data_page(self._dictionary(), self._library.claim())
+        return "Data and privacy", data_page(self._dictionary(), library.claim())
 
-    def _api_page(self, request: web.Request) -> Page:
+    def _api_page(self, _: Library, request: web.Request) -> Page:
         _known(request, set())
         return "API", api_page()
 
-    def _releases(self, request: web.Request) -> Page:
+    def _releases(self, library: Library, request: web.Request) -> Page:
         given = _known(request, {"grain", "page"})
-        releases = self._library.releases()["releases"]
+        releases = library.releases()["releases"]
         return "Releases", releases_page(releases, given.get("grain", ""), given.get("page") or "1")
 
-    def _nothing_yet(self) -> str:
+    def _nothing_yet(self, library: Library) -> str:
         """What there is to say before the first day is closed; empty after it."""
-        if self._library.released.periods("day"):
+        if library.released.periods("day"):
             return ""
         return content("nothing.html", closes=at(self._clock().date(), self._after), after_minutes=self._after)
 
