@@ -50,7 +50,7 @@ lint: $(READY) ## ruff, mypy and the client's oldest Python
 	$(BIN)/mypy
 	$(BIN)/vermin --no-tips --violations -t=3.8- client_sdk/python
 
-test: lint ## lint and every test, about twelve minutes on two cores
+test: lint ## lint and every test, about fourteen minutes on two cores
 	$(BIN)/collector check
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
