@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collector.ingest.pseudonyms import last_day, quarters
 from collector.ingest.segment import OPEN, SEALED, segments
+from collector.layout import BEFORE_MOVE
 from collector.publish.closing import oldest_received
 from collector.reports.access import audit
 from collector.retention.kinds import Kind
 from collector.store.backup import backups_in
 from collector.store.engine import EngineError, Failure
+from collector.store.move import MOVING
 from collector.store.quarantine import PART_SUFFIX, given_up, set_aside_segments
 
 if TYPE_CHECKING:
@@ -30,9 +32,12 @@ if TYPE_CHECKING:
     from collector.store.engine import Engine
 
 # Written for a moment: a row file of a move or restore, a file about to be renamed, a piece of a segment being tried.
-TEMPORARY = ("moving_*", ".products.toml-*", "run/*.new", "*.new", "secrets/.pepper-*", f"quarantine/.*{PART_SUFFIX}")
-_TRIES = ("counting_", "backing_", "moving_")
-_MOVED = re.compile(r"engine-before-move-(\d{8})T\d{6}Z")
+TEMPORARY = (
+    *(f"{MOVING}*", ".products.toml-*", "run/*.new", "*.new"),
+    *("secrets/.pepper-*", "secrets/.*.new", f"quarantine/.*{PART_SUFFIX}"),
+)
+_TRIES = ("counting_", "backing_", MOVING)
+_MOVED = re.compile(rf"{BEFORE_MOVE}(\d{{8}})T\d{{6}}Z")
 _ACCESS_DENIED = 497
 
 
@@ -54,9 +59,7 @@ def on_disk(paths: Layout, today: dt.date) -> Holdings:
     marks = list(given_up(paths.quarantine))
     over = [name for name in quarters(paths.secrets) if last_day(name) < today]
     moved = [
-        (path, match[1])
-        for path in _there(paths.data, "engine-before-move-*")
-        if (match := _MOVED.fullmatch(path.name))
+        (path, match[1]) for path in _there(paths.data, f"{BEFORE_MOVE}*") if (match := _MOVED.fullmatch(path.name))
     ]
     return {
         Kind.SPOOL: _oldest((day, path) for path, day in waiting),

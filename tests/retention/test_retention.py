@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from collector.configuration import Configuration
+from collector.ingest.owned_files import begun
 from collector.publish.limits import Limits
 from collector.publish.periods import period_of
 from collector.publish.publisher import last_closed
 from collector.retention.deleting import Deleting
+from collector.retention.holdings import temporary
 from collector.retention.kinds import Kind, keepings
 from collector.store.quarantine import dropped_rows
 from tests.conftest import collector, running
@@ -106,6 +108,14 @@ def test_no_report_is_kept_longer_than_the_policy_permits() -> None:
 )
 def test_settings_that_would_exceed_the_policy_are_refused(limits: Limits, is_refused: bool) -> None:
     assert bool(limits.problem()) == is_refused
+
+
+def test_list_of_the_forgotten_that_was_being_written_is_a_temporary_file(deleting: Deleting) -> None:
+    paths = deleting.room.paths
+    assert temporary(paths) == []
+    half = begun(paths.forgotten)
+    half.write_text("{")
+    assert temporary(paths) == [half]
 
 
 def test_report_that_would_be_kept_too_long_does_not_count(deleting: Deleting, configuration: Configuration) -> None:

@@ -10,7 +10,6 @@ from collector.reports.pages.frame import content
 from collector.reports.pages.links import link, product_path
 from collector.reports.products import measures_of
 from collector.reports.question import Question, UsageError
-from collector.reports.remembered import remembering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +37,6 @@ def overview_page(library: Library, given: Mapping[str, str]) -> str:
         raise UsageError(f"'sort' must be {', '.join(courses.SORTS)}, with a minus before it for the largest first")
     if len(searched) > _LONGEST_SEARCH:
         raise UsageError(f"a search has at most {_LONGEST_SEARCH} characters")
-    library = remembering(library)
     offered = [g for g in _PERIODS if library.released.periods(g)]
     grain = given.get("grain") or _opens_with(library, offered)
     if grain not in offered:

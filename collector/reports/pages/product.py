@@ -13,7 +13,6 @@ from collector.reports.pages import links
 from collector.reports.pages.asked import complete, presets
 from collector.reports.pages.courses import Change, change
 from collector.reports.pages.frame import content
-from collector.reports.remembered import remembering
 from collector.reports.usage import ABSENT, WINDOW
 from collector.reports.windows import MONTHS
 
@@ -94,7 +93,6 @@ def product_page(library: Library, called: Called, given: Mapping[str, str]) -> 
     Raises:
         UsageError: what the parameters ask for cannot be shown.
     """
-    library = remembering(library)
     asked = complete(library, called.name, called.measures, given)
     lines = grains_of(library, asked.measure, ("version_line",))
     left_out = "versions" if asked.by == "version_line" else "version-lines"
