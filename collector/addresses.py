@@ -7,6 +7,7 @@ before it was written by the client and is believed by nobody.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def _is_in(address: Address, networks: Sequence[Network]) -> bool:
 
 def _parse(text: str) -> Address | None:
     """An address as proxies write it: bare, in brackets, with or without a port, mapped into IPv6 or not."""
+    try:
+        # By far the most, and several times faster so.
+        return ipaddress.IPv4Address(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
+        pass
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -25,6 +25,7 @@ from collector.ingest.intake import Intake
 from collector.ingest.limits import Limits
 from collector.ingest.protocol import Runner, Site
 from collector.ingest.pseudonyms import PepperError, Peppers
+from collector.ingest.reception import Reception
 from collector.ingest.spool import SegmentWriter, Spool
 from collector.ingest.tls import Certificate, CertificateError
 from collector.ingest.validation import Validator
@@ -85,14 +86,9 @@ async def work(settings: Settings, orders: Orders, role: Role, index: int, liste
 
     orders.on_reload = reload
     tally.begin()
-    app = server.build(
-        intake,
-        spool,
-        documents,
-        behind_after_seconds=settings.behind_after_seconds,
-        documentation_url=settings.documentation_url,
-    )
-    runner = Runner(app, intake.limits, settings.documentation_url, DRAIN_SECONDS)
+    reception = Reception(intake, settings.documentation_url)
+    app = server.build(reception, spool, documents, behind_after_seconds=settings.behind_after_seconds)
+    runner = Runner(app, reception, DRAIN_SECONDS)
     await runner.setup()
     await Site(runner, listening, certificate.context if certificate else None).start()
     gc.collect()

@@ -7,14 +7,9 @@ given up. Batches have bytes of their own, so that no number of them keeps a sin
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from collector.metrics import IN_FLIGHT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collector.ingest import tally
 
 # An honest body is there by now.
 _PATIENCE_SECONDS = 1
@@ -26,15 +21,13 @@ class Room:
 
     Attributes:
         batch_bytes: how long its body may be if it is a batch, else 0.
-        patience: ends the wait for its body.
         since: when it came, by the loop's clock.
-        is_whole: whether its body has arrived.
+        patience: ends the wait for its body while it is awaited.
     """
 
     batch_bytes: int
-    patience: asyncio.Timeout
     since: float
-    is_whole: bool = False
+    patience: asyncio.Timeout | None = None
 
 
 class Admission:
@@ -51,37 +44,33 @@ class Admission:
         self._rooms: dict[Room, None] = {}  # in the order in which they came
         self._batch_bytes = 0
 
-    @contextmanager
-    def room_for(self, batch_bytes: int, patience: asyncio.Timeout) -> Iterator[Room | None]:
-        """Holds room for a request; None if there is none.
+    def enter(self, batch_bytes: int) -> Room | None:
+        """Room for a request, until it leaves; None if there is none.
 
         Args:
             batch_bytes: how long its body may be if it is a batch, else 0.
-            patience: what its body is awaited under; it is ended early if others need the room.
         """
         now = asyncio.get_running_loop().time()
         while not self._fits(batch_bytes):
-            slow = next((r for r in self._rooms if not r.is_whole and (r.batch_bytes or not batch_bytes)), None)
-            if slow is None or now - slow.since < _PATIENCE_SECONDS:
-                yield None
-                return
-            self._leave(slow)
-            slow.patience.reschedule(now)
-        room = Room(batch_bytes, patience, now)
+            awaited = ((r, r.patience) for r in self._rooms if r.batch_bytes or not batch_bytes)
+            slow, patience = next(((r, patience) for r, patience in awaited if patience), (None, None))
+            if slow is None or patience is None or now - slow.since < _PATIENCE_SECONDS:
+                return None
+            self.leave(slow)
+            patience.reschedule(now)
+        room = Room(batch_bytes, now)
         self._rooms[room] = None
         self._batch_bytes += batch_bytes
-        IN_FLIGHT.inc()
-        try:
-            yield room
-        finally:
-            self._leave(room)
+        tally.say_in_flight(len(self._rooms))
+        return room
 
     def _fits(self, batch_bytes: int) -> bool:
         fits = not batch_bytes or self._batch_bytes + batch_bytes <= self._max_batch_bytes
         return fits and len(self._rooms) < self._max_requests
 
-    def _leave(self, room: Room) -> None:
+    def leave(self, room: Room) -> None:
+        """Gives up a request's room, if it has not been taken from it."""
         if room in self._rooms:
             del self._rooms[room]
             self._batch_bytes -= room.batch_bytes
-            IN_FLIGHT.dec()
+            tally.say_in_flight(len(self._rooms))

@@ -13,7 +13,7 @@ from collector.ingest import tally
 from collector.ingest.limits import NDJSON, Limits
 from collector.ingest.spool import Spool, SpoolError
 from collector.ingest.validation import Accepted, Rejected, Validator, Verdict
-from collector.metrics import BLANKED, RECEIVED
+from collector.metrics import BLANKED
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -68,15 +68,16 @@ class Intake:
 
     async def _take_body(self, report: Report, media_type: str, body: bytes, dry_run: bool) -> list[Result]:
         bodies, refusal = self._split(media_type, body)
-        RECEIVED.inc(len(bodies))
+        tally.count_received(len(bodies))
         results: list[Result] = [(refusal, None)] if refusal else []
         try:
             results = results or await self._take(report, media_type, bodies, dry_run)
         except Exception as error:  # noqa: BLE001 - a bug in one body must not take others with it
             log.error("request_failed", error=type(error).__name__)
             results = [(Outcome.INTERNAL, None)] * len(bodies)
-        for outcome, reports in Counter(outcome for outcome, _ in results).items():
-            tally.count(report.id, outcome, reports)
+        for outcome, reports in Counter([outcome for outcome, _ in results]).items():
+            if outcome is not Outcome.ACCEPTED:  # those were counted when they were durable
+                tally.count(report.id, outcome, reports)
         return results
 
     def _split(self, media_type: str, body: bytes) -> tuple[list[bytes], Outcome | None]:
@@ -100,7 +101,7 @@ class Intake:
             # A clock that has not been set yet: the report could not be counted on its day. Clients keep it.
             return [(Outcome.UNAVAILABLE, None)] * len(bodies)
         verdicts = await self._judge(report, media_type, bodies, today, dry_run)
-        stored = Outcome.VALID if dry_run else await self._store(verdicts, today)
+        stored = Outcome.VALID if dry_run else await self._store(report, verdicts, today)
         if stored is Outcome.ACCEPTED:
             blanked = sum(verdict.blanked for verdict in verdicts if isinstance(verdict, Accepted))
             if blanked:
@@ -110,9 +111,9 @@ class Intake:
     async def _judge(
         self, report: Report, media_type: str, bodies: list[bytes], today: dt.date, dry_run: bool
     ) -> list[Verdict]:
-        fit = None if dry_run else self._budget.fit
+        budget = None if dry_run else self._budget
         if media_type == FORM:
-            return [self.validator.validate_form(report, bodies[0], today, fit)]
+            return [self.validator.validate_form(report, bodies[0], today, budget)]
         verdicts: list[Verdict] = []
         for body in bodies:
             if verdicts and len(verdicts) % _LINES_AT_ONCE == 0:
@@ -120,15 +121,15 @@ class Intake:
             if len(body) > self.limits.max_body_bytes:
                 verdicts.append(Rejected(Outcome.TOO_LARGE))
             else:
-                verdicts.append(self.validator.validate_json(report, body, today, fit))
+                verdicts.append(self.validator.validate_json(report, body, today, budget))
         return verdicts
 
-    async def _store(self, verdicts: list[Verdict], today: dt.date) -> Outcome:
-        rows = b"".join(verdict.row for verdict in verdicts if isinstance(verdict, Accepted))
+    async def _store(self, report: Report, verdicts: list[Verdict], today: dt.date) -> Outcome:
+        rows = [verdict.row for verdict in verdicts if isinstance(verdict, Accepted)]
         if not rows:
             return Outcome.ACCEPTED
         try:
-            await self._spool.append(today, rows)
+            await self._spool.append(today, b"".join(rows), report.id, len(rows))
         except SpoolError as error:
             return error.outcome
         return Outcome.ACCEPTED

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_request import BaseRequest
 
-    from collector.ingest.limits import Limits
+    from collector.ingest.reception import Reception
 
 log = structlog.get_logger()
 # Answers that wait for their reader's attention get this much longer than bodies that are on their way.
 _ANSWER_SECONDS = 30
 # How long what was sent beyond an early answer is still read, so that the client gets to see the answer.
 _LINGER_SECONDS = 5
+# How often requests that take too long are looked for: a timer for each of them costs more than reading it.
+_LOOK_EVERY_SECONDS = 0.5
 _BACKLOG = 1024
 # What a body that is given up at the end needs to be answered for.
 _MOMENT_SECONDS = 0.5
@@ -110,14 +112,12 @@ class _Handler(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Handles one request; one whose answer is not read in time is dropped."""
         assert isinstance(self._manager, _Server)  # noqa: S101 - made by it
-        at_the_latest = self._manager.limits.request_seconds + _ANSWER_SECONDS
-        guard = self._loop.call_later(at_the_latest, self.drop, "unread")
+        manager = self._manager
+        manager.guard(self)
         try:
             return await super()._handle_request(request, start_time, request_handler)
         finally:
-            guard.cancel()
-            if isinstance(self._manager, _Server):
-                self._manager.was_used(self)
+            manager.was_used(self)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401, ARG002 - the signature is the library's
         """Keeps the type of a failure; none of a body that was not what its encoding said, which was answered."""
@@ -143,23 +143,31 @@ class _Handler(RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(self, made: web.Server, limits: Limits, documentation_url: str) -> None:
-        make = made.request_factory
+    def __init__(self, made: web.Server, reception: Reception) -> None:
+        make, route = made.request_factory, made.request_handler
+        takes, take = reception.takes, reception.take
+
+        async def handle(request: BaseRequest) -> web.StreamResponse:
+            report = takes(request)
+            return await (take(request, report) if report else route(request))
 
         def request_factory(message: Any, body: StreamReader, handler: _Handler, *rest: Any) -> BaseRequest:  # noqa: ANN401 - the framework's own
             handler.asked = body
             return make(message, body, handler, *rest)
 
-        super().__init__(made.request_handler, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
-        self.limits = limits
-        self.documentation_url = documentation_url
+        super().__init__(handle, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
+        self.documentation_url = reception.documentation_url
+        self._limits = reception.intake.limits
+        # Since when each request is under way, the oldest first.
+        self._under_way: dict[RequestHandler, float] = {}
+        self._is_watching = False
 
     def __call__(self) -> RequestHandler:
         return _Handler(self, loop=self._loop, **self._kwargs)
 
     def make_room(self) -> bool:
         """Whether one more connection fits; if need be, the one that has been idle longest is closed for it."""
-        if len(self._connections) < self.limits.max_connections:
+        if len(self._connections) < self._limits.max_connections:
             return True
         # In the order in which they were made or last used.
         for handler in self._connections:
@@ -168,8 +176,24 @@ class _Server(web.Server):
                 return True
         return False
 
+    def guard(self, handler: RequestHandler) -> None:
+        """Has an eye on a request, which has just begun, until it `was_used`."""
+        self._under_way[handler] = self._loop.time()
+        if not self._is_watching:
+            self._is_watching = True
+            self._loop.call_later(_LOOK_EVERY_SECONDS, self._watch)
+
+    def _watch(self) -> None:
+        too_long_ago = self._loop.time() - self._limits.request_seconds - _ANSWER_SECONDS
+        for handler in [handler for handler, since in self._under_way.items() if since < too_long_ago]:
+            cast("_Handler", handler).drop("unread")
+        self._is_watching = bool(self._under_way)
+        if self._is_watching:
+            self._loop.call_later(_LOOK_EVERY_SECONDS, self._watch)
+
     def was_used(self, handler: RequestHandler) -> None:
         """Remembers that a request on this connection has just ended."""
+        self._under_way.pop(handler, None)
         transport = self._connections.pop(handler, None)
         if transport is not None:
             self._connections[handler] = transport
@@ -180,26 +204,25 @@ class Runner(web.AppRunner):
 
     Args:
         app: the application.
-        limits: bounds of connections.
-        documentation_url: what answers to malformed requests link to.
+        reception: takes the requests that need no routing.
         shutdown_timeout: how long requests under way get at the end, in seconds.
     """
 
-    __slots__ = ("_documentation_url", "_limits")
+    __slots__ = ("_reception",)
 
-    def __init__(self, app: web.Application, limits: Limits, documentation_url: str, shutdown_timeout: float) -> None:
+    def __init__(self, app: web.Application, reception: Reception, shutdown_timeout: float) -> None:
         super().__init__(
             app,
             access_log=None,
             shutdown_timeout=shutdown_timeout,
-            keepalive_timeout=limits.idle_seconds,
+            keepalive_timeout=reception.intake.limits.idle_seconds,
             lingering_time=_LINGER_SECONDS,
+            tcp_keepalive=False,  # idle connections are closed long before it would begin
         )
-        self._limits = limits
-        self._documentation_url = documentation_url
+        self._reception = reception
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self._limits, self._documentation_url)
+        return _Server(await super()._make_server(), self._reception)
 
 
 class Site(web.SockSite):

@@ -14,12 +14,15 @@ import itertools
 import os
 import secrets
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from collector.ingest import segment as segments
+from collector.ingest import tally
 from collector.ingest.segment import Segment, SegmentLostError
 from collector.ingest.waiting import Waiting
 from collector.metrics import COMMIT_SECONDS, SPOOL_FAILURES
@@ -144,6 +147,17 @@ class SegmentWriter:
         return max(0.0, time.time() - self._waiting.oldest) if self._waiting.oldest else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What one request waits for."""
+
+    day: dt.date
+    rows: bytes
+    report: str
+    reports: int
+    durable: asyncio.Future[None]
+
+
 class Spool:
     """The asynchronous side: `append` returns when the rows are durable.
 
@@ -154,18 +168,24 @@ class Spool:
     def __init__(self, writer: SegmentWriter) -> None:
         self._writer = writer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._waiting: list[tuple[dt.date, bytes, asyncio.Future[None]]] = []
+        self._waiting: list[_Rows] = []
         self._committing: asyncio.Task[None] | None = None
         self.last_outcome = Outcome.ACCEPTED
 
-    async def append(self, day: dt.date, rows: bytes) -> None:
-        """Returns when `rows` are durable.
+    async def append(self, day: dt.date, rows: bytes, report: str, reports: int) -> None:
+        """Returns when `rows` are durable, and counted as accepted.
+
+        Args:
+            day: on which all of them were received.
+            rows: whole lines.
+            report: the id of the report that they are.
+            reports: how many they are.
 
         Raises:
             SpoolError: they are not.
         """
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((day, rows, durable))
+        self._waiting.append(_Rows(day, rows, report, reports, durable))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all())
         await durable
@@ -202,11 +222,11 @@ class Spool:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
-                days = sorted({day for day, _, _ in batch})
-                for day in days:
-                    rows = [(lines, durable) for on, lines, durable in batch if on == day]
-                    error = await loop.run_in_executor(self._thread, self._commit, day, [r for r, _ in rows])
-                    self._settle([durable for _, durable in rows], error)
+                for day in sorted({waiting.day for waiting in batch}):
+                    of_day = [waiting for waiting in batch if waiting.day == day]
+                    rows = [waiting.rows for waiting in of_day]
+                    error = await loop.run_in_executor(self._thread, self._commit, day, rows)
+                    self._settle(of_day, error)
         finally:
             self._committing = None
 
@@ -223,12 +243,19 @@ class Spool:
                 return SpoolError(Outcome.UNAVAILABLE)
         return None
 
-    def _settle(self, waiting: list[asyncio.Future[None]], error: SpoolError | None) -> None:
+    def _settle(self, batch: list[_Rows], error: SpoolError | None) -> None:
         self.last_outcome = error.outcome if error else Outcome.ACCEPTED
-        for durable in waiting:
-            if durable.cancelled():
+        if error is None:
+            # Here, once for all of them and before any is answered: writing a metric takes as long as an answer.
+            accepted: Counter[str] = Counter()
+            for waiting in batch:
+                accepted[waiting.report] += waiting.reports
+            for report, reports in accepted.items():
+                tally.count(report, Outcome.ACCEPTED, reports)
+        for waiting in batch:
+            if waiting.durable.cancelled():
                 continue  # the client went away; its rows are durable all the same
             if error is None:
-                durable.set_result(None)
+                waiting.durable.set_result(None)
             else:
-                durable.set_exception(SpoolError(error.outcome))
+                waiting.durable.set_exception(SpoolError(error.outcome))

@@ -6,7 +6,6 @@ value that was rejected; a field's name is repeated only where it is one of ours
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,16 +23,17 @@ from schemas.outcomes import Outcome
 if TYPE_CHECKING:
     import datetime as dt
 
-    from schemas.catalogue import Catalogue, Product
+    from collector.ingest.values import ValueBudget
+    from schemas.catalogue import Catalogue
     from schemas.policy import Policy
     from schemas.reports import Report, ReportModel
 
 Pseudonym = Callable[[str, "dt.date"], str]
-# Product, field, value, day -> the value to store, see `ValueBudget.fit`.
-Fit = Callable[[str, str, str, "dt.date"], str]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_FORM_FIELDS = 32
 _MALFORMED = {"json_invalid", "json_type", "model_type", "model_attributes_type", "string_unicode"}
+# A few megabytes; a fleet has fewer combinations of values than that.
+_MOST_TAILS = 8_192
 _FORMAT = {"string_pattern_mismatch", "string_too_long", "string_too_short"}
 
 
@@ -61,6 +61,15 @@ class Rejected:
 Verdict = Accepted | Rejected
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """What follows the id in a row, and whether it does so as long as nothing changes."""
+
+    bytes: bytes
+    blanked: int
+    is_lasting: bool
+
+
 class Validator:
     """Decides on reports under one policy and one catalogue.
 
@@ -76,25 +85,30 @@ class Validator:
         self._catalogue = catalogue
         self._pseudonym = pseudonym
         self._new_id = new_id
-        self._version_line = functools.lru_cache(maxsize=4096)(_version_line)
+        # What follows the id in rows without a licence: thousands of machines report the same.
+        self._tails: dict[tuple[object, ...], _Tail] = {}
         self._withdrawn = {source: policy.withdrawn_fields(source) for p in policy.permits_ for source in p.sources}
 
-    def validate_json(self, report: Report, body: bytes, today: dt.date, fit: Fit | None = None) -> Verdict:
+    def validate_json(
+        self, report: Report, body: bytes, today: dt.date, budget: ValueBudget | None = None
+    ) -> Verdict:
         """The verdict on a report that came as a JSON object.
 
         Args:
             report: which report it must be.
             body: the JSON.
             today: the UTC date.
-            fit: replaces values that are over their budget; None for a report that is not stored.
+            budget: replaces values that are over it; None for a report that is not stored.
         """
         try:
             content = report.model.model_validate_json(body)
         except ValidationError as error:
             return self._explain(error)
-        return self._admit(report, content, today, fit)
+        return self._admit(report, content, today, budget)
 
-    def validate_form(self, report: Report, body: bytes, today: dt.date, fit: Fit | None = None) -> Verdict:
+    def validate_form(
+        self, report: Report, body: bytes, today: dt.date, budget: ValueBudget | None = None
+    ) -> Verdict:
         """The verdict on a report that came as a form; an empty form field counts as not sent."""
         try:
             pairs = parse_qsl(
@@ -113,11 +127,29 @@ class Validator:
             content = report.model.model_validate({name: v for name, v in pairs if v or name not in known})
         except ValidationError as error:
             return self._explain(error)
-        return self._admit(report, content, today, fit)
+        return self._admit(report, content, today, budget)
 
-    def _admit(self, report: Report, content: ReportModel, today: dt.date, fit: Fit | None) -> Verdict:
+    def _admit(self, report: Report, content: ReportModel, today: dt.date, budget: ValueBudget | None) -> Verdict:
         # The model's own dictionary: this runs for every report, and attribute access costs more.
-        fields = content.__dict__
+        fields = content.__dict__.copy()
+        report_id = fields.pop("report_id") or self._new_id()
+        if fields.get("license_key"):
+            tail = self._tail(report, fields, today, budget)
+        else:
+            # All that the rest of the row depends on.
+            kind = (report.id, today, budget.changes if budget else None, *fields.values())
+            tail = self._tails.get(kind) or self._tail(report, fields, today, budget)
+            if isinstance(tail, _Tail) and tail.is_lasting:
+                if len(self._tails) >= _MOST_TAILS:
+                    self._tails.clear()
+                self._tails[kind] = tail
+        if isinstance(tail, Rejected):
+            return tail
+        return Accepted(b'{"report_id":"' + report_id.encode("ascii") + tail.bytes, tail.blanked)
+
+    def _tail(
+        self, report: Report, fields: dict[str, str], today: dt.date, budget: ValueBudget | None
+    ) -> _Tail | Rejected:
         source = fields.get("source") or report.sources[0]
         product = self._catalogue.products.get(fields["product"])
         if product is None:
@@ -130,23 +162,25 @@ class Validator:
             fields = {name: "" if name in withdrawn else value for name, value in fields.items()}
         key = fields.get("license_key")
         name = fields["product"]
-        if fit is not None and not key:
-            fields = fields | {field: fit(name, field, fields[field], today) for field in BUDGETED if field in fields}
-        version = fields["product_version"]
+        fitting = fields
+        if budget is not None and not key:
+            fitting = fields | {of: budget.fit(name, of, fields[of], today) for of in BUDGETED if of in fields}
+        version = fitting["product_version"]
         row = {
-            "report_id": fields["report_id"] or self._new_id(),
             "received_on": today,
             "report": report.id,
             "source": source,
             "product": name,
             "product_version": version,
-            "version_line": OTHER if version == OTHER else self._version_line(product, version),
-            "os_version": fields["os_version"],
-            "instance_type": fields.get("instance_type", ""),
-            "language": fields["language"],
+            "version_line": OTHER if version == OTHER else product.version_line(version),
+            "os_version": fitting["os_version"],
+            "instance_type": fitting.get("instance_type", ""),
+            "language": fitting["language"],
             "licence": self._pseudonym(key, today) if key else NO_LICENCE,
         }
-        return Accepted(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE), blanked)
+        tail = b'",' + orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).removeprefix(b"{")
+        # Each value that is replaced is counted as one.
+        return _Tail(tail, blanked, is_lasting=fitting == fields)
 
     def _explain(self, error: ValidationError) -> Rejected:
         """One reason out of possibly many: a field that may not be there at all comes first."""
@@ -164,7 +198,3 @@ class Validator:
         if kind in _FORMAT or (kind == "literal_error" and isinstance(problem["input"], str)):
             return Rejected(Outcome.INVALID_FORMAT, field)
         return Rejected(Outcome.WRONG_TYPE, field)
-
-
-def _version_line(product: Product, version: str) -> str:
-    return product.version_line(version)

@@ -42,6 +42,9 @@ class ValueBudget:
     Args:
         per_day: about how many new values a field of a product may bring in a day.
         below: the noise; random if not given.
+
+    Attributes:
+        changes: rises whenever a value may be decided on otherwise than before on the same day.
     """
 
     def __init__(self, per_day: int, below: Below | None = None) -> None:
@@ -51,10 +54,12 @@ class ValueBudget:
         self._day: dt.date | None = None
         self._floods: dict[tuple[str, str], Flood] = {}
         self._told: set[str] = set()
+        self.changes = 0
 
     def know(self, known: Known) -> None:
         """Takes values that never count against the budget."""
         self._known = known
+        self.changes += 1
 
     def fit(self, product: str, field: str, value: str, day: dt.date) -> str:
         """`value`, or `other` if the field is flooded and the value new."""
@@ -74,8 +79,13 @@ class ValueBudget:
     def look(self) -> None:
         """Looks which fields are flooded; to be called by the clock, whatever reports come."""
         for (_, field), flood in self._floods.items():
+            if flood.is_on:
+                continue
             flood.look()
-            if flood.is_on and field not in self._told:
+            if not flood.is_on:
+                continue
+            self.changes += 1
+            if field not in self._told:
                 self._told.add(field)
                 log.warning("values_replaced", field=field)
 

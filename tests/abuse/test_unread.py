@@ -17,6 +17,7 @@ import uvloop
 from collector.configuration import Configuration
 from collector.ingest import protocol, server
 from collector.ingest.intake import Intake
+from collector.ingest.reception import Reception
 from collector.ingest.spool import SegmentWriter, Spool
 from collector.ingest.validation import Validator
 from collector.ingest.values import ValueBudget
@@ -76,10 +77,11 @@ def test_connection_whose_last_answer_is_not_read_is_dropped(
     bounds = replace(limits(Settings(data=tmp_path)), idle_seconds=0.5, request_seconds=0.5)
     intake = Intake(validator, spool, ValueBudget(100), bounds, lambda: DAY)
     documents = server.Documents(configuration.policy)
-    app = server.build(intake, spool, documents, behind_after_seconds=60, documentation_url="/v1/data")
+    reception = Reception(intake, "/v1/data")
+    app = server.build(reception, spool, documents, behind_after_seconds=60)
 
     async def serve() -> bool:
-        runner = protocol.Runner(app, bounds, "/v1/data", 1)
+        runner = protocol.Runner(app, reception, 1)
         await runner.setup()
         listening = bind("127.0.0.1", 0)
         await protocol.Site(runner, listening, None).start()

@@ -105,8 +105,8 @@ def check(reception: Reception, report: Report, media_type: str, body: bytes) ->
     for row in rows:
         check_row(report, row)
     response = batch_answer(results, URL) if media_type == NDJSON else answer(*results[0], URL)
-    assert isinstance(response.body, bytes)
-    lines = response.body.decode("ascii").splitlines()
+    assert isinstance(response.content, bytes)
+    lines = response.content.decode("ascii").splitlines()
     assert len(lines) == len(results)
     for line in lines:
         check_answer(line)

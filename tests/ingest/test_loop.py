@@ -12,7 +12,9 @@ from blockbuster import blockbuster_ctx
 from collector.configuration import Configuration
 from collector.ingest import server
 from collector.ingest.intake import Intake
+from collector.ingest.protocol import Runner
 from collector.ingest.pseudonyms import Peppers
+from collector.ingest.reception import Reception
 from collector.ingest.spool import SegmentWriter, Spool
 from collector.ingest.validation import Validator
 from collector.ingest.values import ValueBudget
@@ -30,14 +32,9 @@ async def test_taking_reports_makes_no_blocking_call_in_the_loop(tmp_path: Path,
     spool = Spool(SegmentWriter(tmp_path / "spool" / "w0", seal_after_bytes=2000, reserve_percent=0))
     validator = Validator(configuration.policy, configuration.catalogue, peppers.pseudonym, lambda: str(uuid.uuid4()))
     intake = Intake(validator, spool, ValueBudget(100), limits(Settings(data=tmp_path)), lambda: DAY)
-    app = server.build(
-        intake,
-        spool,
-        server.Documents(configuration.policy),
-        behind_after_seconds=60,
-        documentation_url="/v1/data",
-    )
-    runner = web.AppRunner(app, access_log=None)
+    reception = Reception(intake, "/v1/data")
+    app = server.build(reception, spool, server.Documents(configuration.policy), behind_after_seconds=60)
+    runner = Runner(app, reception, 3)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"

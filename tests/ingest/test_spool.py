@@ -18,6 +18,8 @@ from collector.ingest.spool import SegmentWriter, Spool, SpoolError
 from schemas.outcomes import Outcome
 from tests.sample_days import DAY, ONE
 
+BOOT = "image-boot/1"
+
 
 def line(day=DAY) -> bytes:
     return json.dumps({"report_id": str(uuid.uuid4()), "received_on": day.isoformat()}).encode() + b"\n"
@@ -156,7 +158,7 @@ async def test_many_requests_share_commits_and_each_is_durable_before_its_answer
         syncs.append(descriptor)
 
     async def send(row: bytes) -> None:
-        await spool.append(DAY, row)
+        await spool.append(DAY, row, BOOT, 1)
         assert row in rows_in(tmp_path, OPEN)
 
     os.fdatasync = counted
@@ -172,7 +174,7 @@ async def test_many_requests_share_commits_and_each_is_durable_before_its_answer
 
 async def test_cancelled_request_does_not_disturb_the_others(tmp_path: Path) -> None:
     spool = Spool(writer(tmp_path))
-    tasks = [asyncio.create_task(spool.append(DAY, line())) for _ in range(20)]
+    tasks = [asyncio.create_task(spool.append(DAY, line(), BOOT, 1)) for _ in range(20)]
     await asyncio.sleep(0)
     tasks[3].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -183,7 +185,7 @@ async def test_cancelled_request_does_not_disturb_the_others(tmp_path: Path) -> 
 async def test_rows_around_midnight_go_to_the_segments_of_their_days(tmp_path: Path) -> None:
     spool = Spool(writer(tmp_path))
     days = [DAY, DAY + ONE] * 20
-    await asyncio.gather(*(spool.append(day, line(day)) for day in days))
+    await asyncio.gather(*(spool.append(day, line(day), BOOT, 1) for day in days))
     await spool.close()
     for path in segment.segments(tmp_path, SEALED):
         assert {json.loads(row)["received_on"] for row in path.read_bytes().splitlines()} == {

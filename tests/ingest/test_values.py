@@ -90,7 +90,7 @@ def test_row_of_a_flooded_field_is_valid_and_its_line_is_other_too(configuration
     budget = ValueBudget(1000)
     flooded(budget, "wordpress", "product_version")
     body = {"source": "vm", "product": "wordpress", "product_version": "6.1.0", "os_version": "debian-12"}
-    verdict = validator.validate_json(BOOT, json.dumps(body).encode(), DAY, budget.fit)
+    verdict = validator.validate_json(BOOT, json.dumps(body).encode(), DAY, budget)
     assert isinstance(verdict, Accepted)
     row = json.loads(verdict.row)
     assert (row["product_version"], row["version_line"], row["os_version"]) == ("other", "other", "debian-12")
@@ -103,7 +103,7 @@ def test_licence_neither_spends_the_budget_nor_falls_under_it(configuration: Con
     run = {"product": "installbuilder", "product_version": "25.0.0", "license_key": "AAAA-BBBB-CCCC-DDDD"}
 
     def stored(body: dict) -> str:
-        verdict = validator.validate_json(REPORTS["installbuilder-run/1"], json.dumps(body).encode(), DAY, budget.fit)
+        verdict = validator.validate_json(REPORTS["installbuilder-run/1"], json.dumps(body).encode(), DAY, budget)
         assert isinstance(verdict, Accepted)
         return json.loads(verdict.row)["product_version"]
 

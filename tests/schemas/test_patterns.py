@@ -56,7 +56,7 @@ def test_agrees_with_trying_every_short_text(after: str, before: str) -> None:
     found = refused_by(after, before, 4)
     if lost:
         assert found is not None
-        assert len(found) == len(min(lost, key=len))
+        assert len(found) <= len(min(lost, key=len))  # shorter where it needs a letter that SHORT lacks
     if found is not None:
         assert re.fullmatch(before[1:-1], found)
         assert not re.fullmatch(after[1:-1], found)
