@@ -49,11 +49,13 @@ class Flood:
         self.values: set[str] = set()
         self.is_on = False
 
-    def look(self) -> None:
-        """Compares; to be called at moments that no report has a part in."""
-        if not self.is_on and self._is_over(self.values):
-            self.is_on = True
-            self.values = set()
+    def look(self) -> bool:
+        """Compares; to be called at moments that no report has a part in. Whether the field is flooded since now."""
+        if self.is_on or not self._is_over(self.values):
+            return False
+        self.is_on = True
+        self.values = set()
+        return True
 
     def _is_over(self, values: Sized) -> bool:
         return len(values) + discrete_laplace(_COUNT_SCALE, self._below) >= self._budget

@@ -44,13 +44,11 @@ class Answer(web.StreamResponse):
         headers: beside the usual ones.
     """
 
-    def __init__(
-        self, status: int, content_type: str, content: bytes, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, content_type: str, content: bytes, headers: dict[str, str] | None = None) -> None:
         super().__init__(status=status, headers={hdrs.CONTENT_TYPE: content_type, **(headers or {})})
         self.content = content
 
-    async def prepare(self, request: BaseRequest) -> None:  # type: ignore[override] # nobody writes more to it
+    async def prepare(self, request: BaseRequest) -> None:
         """Writes the answer, and returns when the kernel has it."""
         if self._eof_sent:
             return

@@ -141,9 +141,7 @@ class Reception:
 
         return middleware
 
-    async def answered(
-        self, request: BaseRequest, handling: Awaitable[web.StreamResponse]
-    ) -> web.StreamResponse:
+    async def answered(self, request: BaseRequest, handling: Awaitable[web.StreamResponse]) -> web.StreamResponse:
         """What `handling` answers; every failure has the shape of an answer, and no failure's text reaches the log."""
         try:
             return await handling

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from collector.ingest.values import ValueBudget
     from schemas.catalogue import Catalogue
-    from schemas.policy import Policy
+    from schemas.policy import Policy, Source
     from schemas.reports import Report, ReportModel
 
 Pseudonym = Callable[[str, "dt.date"], str]
@@ -89,9 +89,7 @@ class Validator:
         self._tails: dict[tuple[object, ...], _Tail] = {}
         self._withdrawn = {source: policy.withdrawn_fields(source) for p in policy.permits_ for source in p.sources}
 
-    def validate_json(
-        self, report: Report, body: bytes, today: dt.date, budget: ValueBudget | None = None
-    ) -> Verdict:
+    def validate_json(self, report: Report, body: bytes, today: dt.date, budget: ValueBudget | None = None) -> Verdict:
         """The verdict on a report that came as a JSON object.
 
         Args:
@@ -106,9 +104,7 @@ class Validator:
             return self._explain(error)
         return self._admit(report, content, today, budget)
 
-    def validate_form(
-        self, report: Report, body: bytes, today: dt.date, budget: ValueBudget | None = None
-    ) -> Verdict:
+    def validate_form(self, report: Report, body: bytes, today: dt.date, budget: ValueBudget | None = None) -> Verdict:
         """The verdict on a report that came as a form; an empty form field counts as not sent."""
         try:
             pairs = parse_qsl(
@@ -150,7 +146,7 @@ class Validator:
     def _tail(
         self, report: Report, fields: dict[str, str], today: dt.date, budget: ValueBudget | None
     ) -> _Tail | Rejected:
-        source = fields.get("source") or report.sources[0]
+        source = cast("Source", fields.get("source") or report.sources[0])
         product = self._catalogue.products.get(fields["product"])
         if product is None:
             return Rejected(Outcome.UNKNOWN_PRODUCT, "product")

@@ -79,10 +79,7 @@ class ValueBudget:
     def look(self) -> None:
         """Looks which fields are flooded; to be called by the clock, whatever reports come."""
         for (_, field), flood in self._floods.items():
-            if flood.is_on:
-                continue
-            flood.look()
-            if not flood.is_on:
+            if not flood.look():
                 continue
             self.changes += 1
             if field not in self._told:

@@ -229,3 +229,42 @@ def test_client_that_closes_its_side_after_the_request_still_gets_its_answer(ser
         assert exchange(server, whole, half_close=True).startswith(b"HTTP/1.1 202 ")
     assert exchange(server, whole[:-1], half_close=True) == b""
     assert exchange(server, b"", half_close=True) == b""
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "is_kept"),
+    [
+        ("HTTP/1.1", "HTTP/1.1", True),
+        ("HTTP/1.1\r\nConnection: close", "HTTP/1.1", False),
+        ("HTTP/1.0", "HTTP/1.0", False),
+        ("HTTP/1.0\r\nConnection: keep-alive", "HTTP/1.0", True),
+    ],
+)
+@pytest.mark.parametrize("path", [BOOT, BOOT.replace("image-boot", "image%2Dboot"), f"{BOOT}?dry_run=0"])
+def test_answer_says_whether_the_connection_stays_and_it_does_so(
+    server: Server, path: str, asked: str, said: str, is_kept: bool
+) -> None:
+    body = json.dumps(GOOD).encode()
+    head = f"POST {path} {asked}\r\nHost: a\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        for n in range(2 if is_kept else 1):
+            connection.sendall(head.encode() + body)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, json.loads(answer.read())) == (202, {"outcome": "accepted"}), n
+            assert answer.version == {"HTTP/1.0": 10, "HTTP/1.1": 11}[said]
+            assert (answer.headers["Content-Type"], answer.headers["Server"]) == (JSON, "product-telemetry")
+            assert answer.headers["Date"]
+            default = {"HTTP/1.0": "close", "HTTP/1.1": "keep-alive"}[said]
+            assert (answer.headers["Connection"] or default) == ("keep-alive" if is_kept else "close")
+        if not is_kept:
+            assert connection.recv(100) == b""
+
+
+def test_head_is_answered_without_a_body(server: Server) -> None:
+    answer = exchange(server, f"HEAD {BOOT} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    head, body = answer.split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert b"\r\nAllow: POST" in head
+    assert body == b""

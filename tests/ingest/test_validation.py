@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from collector.configuration import Configuration
 from collector.ingest.validation import Accepted, Rejected, Validator
+from schemas.examples import examples
 from schemas.outcomes import Outcome
 from schemas.policy import Policy
 from schemas.reports import REPORTS
@@ -48,6 +50,16 @@ def test_report_id_of_the_client_is_kept(validator: Validator) -> None:
     own = "11111111-2222-4333-8444-555555555555"
     body = json.dumps(GOOD | {"report_id": own}).encode()
     assert stored(validator.validate_json(BOOT, body, DAY))["report_id"] == own
+
+
+def test_validator_that_has_seen_much_decides_as_a_new_one_does(configuration: Configuration) -> None:
+    def new() -> Validator:
+        return Validator(configuration.policy, configuration.catalogue, lambda key, day: f"{key} {day}", lambda: ID)
+
+    seasoned, days = new(), (DAY, DAY + dt.timedelta(days=1), DAY)
+    for _, day, example in itertools.product(range(2), days, examples()):
+        report = REPORTS[example.report]
+        assert seasoned.validate_json(report, example.body, day) == new().validate_json(report, example.body, day)
 
 
 def test_licence_key_is_replaced_before_the_row_exists(validator: Validator) -> None:
