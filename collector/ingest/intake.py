@@ -17,7 +17,7 @@ from collector.metrics import BLANKED
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from collector.ingest.values import ValueBudget
     from schemas.reports import Report
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+MEDIA_TYPES = {JSON, NDJSON, FORM}
 
 # This program was not there before.
 CLOCK_FLOOR = dt.date(2026, 1, 1)
@@ -58,13 +59,15 @@ class Intake:
         self._today = today
         self._batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
-    async def take(self, report: Report, media_type: str, body: bytes, *, dry_run: bool) -> list[Result]:
+    def take(self, report: Report, media_type: str, body: bytes, *, dry_run: bool) -> Awaitable[list[Result]]:
         """One outcome for each report in `body`, in order; at least one."""
-        if media_type != NDJSON:
-            return await self._take_body(report, media_type, body, dry_run)
+        taking = self._take_body(report, media_type, body, dry_run)
+        return self._in_turn(taking) if media_type == NDJSON else taking
+
+    async def _in_turn(self, taking: Awaitable[list[Result]]) -> list[Result]:
         # Lines take many times the memory of the batch they came in: few batches are taken apart at once.
         async with self._batches:
-            return await self._take_body(report, media_type, body, dry_run)
+            return await taking
 
     async def _take_body(self, report: Report, media_type: str, body: bytes, dry_run: bool) -> list[Result]:
         bodies, refusal = self._split(media_type, body)
@@ -82,7 +85,7 @@ class Intake:
 
     def _split(self, media_type: str, body: bytes) -> tuple[list[bytes], Outcome | None]:
         """The reports in a body, or why they are not looked at; that body counts as one."""
-        if media_type not in {JSON, NDJSON, FORM}:
+        if media_type not in MEDIA_TYPES:
             return [body], Outcome.UNSUPPORTED_MEDIA_TYPE
         if len(body) > self.limits.of(media_type):
             return [body], Outcome.TOO_LARGE
@@ -100,36 +103,38 @@ class Intake:
         if today < CLOCK_FLOOR:
             # A clock that has not been set yet: the report could not be counted on its day. Clients keep it.
             return [(Outcome.UNAVAILABLE, None)] * len(bodies)
-        verdicts = await self._judge(report, media_type, bodies, today, dry_run)
+        budget = None if dry_run else self._budget
+        verdicts: list[Verdict]
+        if media_type == JSON:
+            verdicts = [self.validator.validate_json(report, bodies[0], today, budget)]
+        elif media_type == FORM:
+            verdicts = [self.validator.validate_form(report, bodies[0], today, budget)]
+        else:
+            verdicts = await self._judge(report, bodies, today, budget)
         stored = Outcome.VALID if dry_run else await self._store(report, verdicts, today)
-        if stored is Outcome.ACCEPTED:
-            blanked = sum(verdict.blanked for verdict in verdicts if isinstance(verdict, Accepted))
-            if blanked:
-                BLANKED.labels(report.id).inc(blanked)
         return [(v.outcome, v.field) if isinstance(v, Rejected) else (stored, None) for v in verdicts]
 
     async def _judge(
-        self, report: Report, media_type: str, bodies: list[bytes], today: dt.date, dry_run: bool
+        self, report: Report, lines: list[bytes], today: dt.date, budget: ValueBudget | None
     ) -> list[Verdict]:
-        budget = None if dry_run else self._budget
-        if media_type == FORM:
-            return [self.validator.validate_form(report, bodies[0], today, budget)]
         verdicts: list[Verdict] = []
-        for body in bodies:
+        for line in lines:
             if verdicts and len(verdicts) % _LINES_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            if len(body) > self.limits.max_body_bytes:
+            if len(line) > self.limits.max_body_bytes:
                 verdicts.append(Rejected(Outcome.TOO_LARGE))
             else:
-                verdicts.append(self.validator.validate_json(report, body, today, budget))
+                verdicts.append(self.validator.validate_json(report, line, today, budget))
         return verdicts
 
     async def _store(self, report: Report, verdicts: list[Verdict], today: dt.date) -> Outcome:
-        rows = [verdict.row for verdict in verdicts if isinstance(verdict, Accepted)]
-        if not rows:
+        accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+        if not accepted:
             return Outcome.ACCEPTED
         try:
-            await self._spool.append(today, b"".join(rows), report.id, len(rows))
+            await self._spool.append(today, b"".join([one.row for one in accepted]), report.id, len(accepted))
         except SpoolError as error:
             return error.outcome
+        if blanked := sum([one.blanked for one in accepted]):
+            BLANKED.labels(report.id).inc(blanked)
         return Outcome.ACCEPTED

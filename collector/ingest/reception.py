@@ -16,6 +16,7 @@ from collector.addresses import client_address
 from collector.ingest import tally
 from collector.ingest.admission import Admission
 from collector.ingest.answers import answer, batch_answer
+from collector.ingest.intake import MEDIA_TYPES
 from collector.ingest.limits import NDJSON
 from collector.ingest.protocol import outcome_of
 from collector.rate import RateLimiter
@@ -73,7 +74,9 @@ class Reception:
 
     async def _take(self, request: BaseRequest, report: Report | None, *, dry_run: bool | None) -> Answer:
         intake, limits = self.intake, self.intake.limits
-        media_type = request.content_type.lower()
+        media_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+        if media_type not in MEDIA_TYPES:
+            media_type = request.content_type.lower()  # with parameters, or in capitals
         refusal = self._refusal(request, report, media_type, dry_run)
         address = None
         if refusal is None and limits.rate_per_second:
