@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# With what ours is compared with in `make bench`.
+BENCH_READY := $(VENV)/.ready-bench
 # Twice as many as there are cores: most tests wait for a process or a clock.
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) \* 2)
 IN_PARALLEL := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-clients test-tcl test-crash test-outage test-cluster test-year test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench schemas clean wheel procedures
+.PHONY: help setup run demo test test-clients test-tcl test-crash test-outage test-cluster test-year test-monitoring test-containers test-abuse test-memory test-attacks utility oracle client lint bench bench-quick schemas clean wheel procedures
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r verb text; do printf '  make %-13s %s\n' "$$verb" "$$text"; done
@@ -98,11 +100,17 @@ utility: $(READY) ## how much of a fleet can be seen, for several sizes and prof
 oracle: $(READY) ## add an independent judge of the privacy accounting to .venv (265 MB); its tests skip without it
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev,oracle]'
 
-bench: $(READY) ## measure and print
-	$(BIN)/python -m tests.bench.bench
+$(BENCH_READY): $(READY)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev,bench]'
+	@touch $@
+
+bench: $(BENCH_READY) client ## ours beside others, what is promised and whether it holds; then pages and clients; half an hour
+	$(BIN)/python -m tests.bench --out bench-results/full.json
 	$(BIN)/python -m tests.reports.pages.speed
-	$(MAKE) client
 	$(BIN)/python -m tests.bench.clients
+
+bench-quick: $(BENCH_READY) ## the same promises, roughly, in three minutes
+	$(BIN)/python -m tests.bench --quick --out bench-results/quick.json
 
 schemas: $(READY) ## write the generated pages and schemas from the code
 	$(BIN)/python -m schemas.generate

@@ -260,22 +260,29 @@ def start_server(data: Path, *options: str, verb: str = "serve") -> Server:
             stderr=errors,
             text=True,
         )
-    assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith("Ctrl-C"):
-            break
-    else:
-        process.wait(timeout=30)
-        process.stdout.close()
-        pytest.fail(f"did not start: {lines} {log.read_text()}")
-    said = "".join(lines)
+    try:
+        said = _said_until_it_serves(process, log)
+    except BaseException:
+        process.kill()  # nobody has it yet who could stop it; the processes that it started end with it
+        process.wait()
+        raise
     ingest, reports, metrics = (
         match[1] if (match := re.search(pattern, said)) else ""
         for pattern in (r"reports at (\S+)", r"counts at (\S+)/,", r"metrics at (\S+)/metrics")
     )
     return Server(process, data, ingest, reports, metrics, log)
+
+
+def _said_until_it_serves(process: subprocess.Popen[str], log: Path) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            return "".join(lines)
+    process.wait(timeout=30)
+    process.stdout.close()
+    pytest.fail(f"did not start: {lines} {log.read_text()}")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""What is measured side by side: ours and others, each as real processes; one module each."""
