@@ -104,10 +104,13 @@ $(BENCH_READY): $(READY)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev,bench]'
 	@touch $@
 
-bench: $(BENCH_READY) client ## ours beside others, what is promised and whether it holds; then pages and clients; half an hour
+bench: $(BENCH_READY) client ## ours beside others, what is promised and whether it holds, pages, clients, costs; an hour
 	$(BIN)/python -m tests.bench --out bench-results/full.json
+	$(BIN)/python -m tests.bench.page bench-results/full.json
 	$(BIN)/python -m tests.reports.pages.speed
 	$(BIN)/python -m tests.bench.clients
+	$(BIN)/python -m tests.bench.costs --write
+	$(BIN)/python -m collector.capacity.page
 
 bench-quick: $(BENCH_READY) ## the same promises, roughly, in three minutes
 	$(BIN)/python -m tests.bench --quick --out bench-results/quick.json
@@ -116,6 +119,7 @@ schemas: $(READY) ## write the generated pages and schemas from the code
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m collector.reference
 	$(BIN)/python -m collector.privacy_page
+	$(BIN)/python -m collector.capacity.page
 
 clean: ## remove .venv, demo data and caches
 	rm -rf $(VENV) dist demo-data demo-trends .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "collector.metrics": set(),
     "collector.logs": set(),
     "collector.layout": {"schemas", "collector.settings"},
+    "collector.capacity": {"schemas"},
     "collector.addresses": set(),
     "collector.rate": {"collector.addresses"},
     "collector.ingest": {

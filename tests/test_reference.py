@@ -5,10 +5,11 @@ from types import ModuleType
 import pytest
 
 from collector import privacy_page, reference
+from collector.capacity import page as capacity_page
 from collector.reference import PAGE
 
 
-@pytest.mark.parametrize("generated", [reference, privacy_page])
+@pytest.mark.parametrize("generated", [reference, privacy_page, capacity_page])
 def test_generated_page_is_what_the_program_says(generated: ModuleType) -> None:
     assert generated.PAGE.read_text(encoding="utf-8") == generated.page(), "run: make schemas"
 

@@ -39,6 +39,7 @@ VERBS = {
     "subject-report": "Say what is held about a licence.",
     "doctor": "What uses the disk, what is stuck, and what may go.",
     "policy": "What may leave a machine, and what a changed policy would mean.",
+    "capacity": "What a fleet needs: boxes, memory, disk, network, from costs that were measured.",
     "check": "Check policy, catalogue, schemas, examples, menu and settings.",
 }
 
