@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,13 @@ from collector.ingest.limits import NDJSON
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp.web_request import BaseRequest
 
-_GOOD = {Outcome.ACCEPTED, Outcome.VALID}
+SERVER = "product-telemetry"
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+GOOD = {Outcome.ACCEPTED, Outcome.VALID}
 # Outcomes after which the client comes again, and how long it stays away at the least, in seconds: a full disk
 # takes an operator, a crowd is over sooner.
 RETRY_AFTER_SECONDS = {
@@ -32,21 +37,62 @@ RETRY_AFTER_SECONDS = {
 }
 
 
-class Answer(web.StreamResponse):
-    """A short answer, written in one piece.
-
-    Every report gets one, and what the framework does for pages of any kind costs more than reading the report.
+class Answer:
+    """A short answer.
 
     Args:
         status: the HTTP status.
         content_type: of the content.
         content: the body.
         headers: beside the usual ones.
+        closes: whether the connection ends with it.
     """
 
-    def __init__(self, status: int, content_type: str, content: bytes, headers: dict[str, str] | None = None) -> None:
-        super().__init__(status=status, headers={hdrs.CONTENT_TYPE: content_type, **(headers or {})})
+    __slots__ = ("_lines", "closes", "content", "status")
+
+    def __init__(
+        self,
+        status: int,
+        content_type: str,
+        content: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        closes: bool = False,
+    ) -> None:
+        self.status = status
         self.content = content
+        self.closes = closes
+        usual = {"Content-Type": content_type, "Content-Length": str(len(content)), "Server": SERVER}
+        lines = [f"{status} {_REASONS[status]}"]
+        lines += [f"{name}: {value}" for name, value in (usual | dict(headers or {})).items()]
+        self._lines = "\r\n".join(lines).encode("ascii")
+
+    def wire(self, minor: int, *, keeps: bool, is_head: bool = False) -> bytes:
+        """As it is sent.
+
+        Args:
+            minor: the second number of the client's HTTP version.
+            keeps: whether the connection stays.
+            is_head: whether the body was not asked for.
+        """
+        connection = b"" if keeps and minor else b"Connection: keep-alive\r\n" if keeps else b"Connection: close\r\n"
+        head = b"HTTP/1.%d %b\r\nDate: %b\r\n%b\r\n" % (
+            minor,
+            self._lines,
+            rfc822_formatted_time().encode("ascii"),
+            connection,
+        )
+        return head if is_head else head + self.content
+
+
+class Response(web.StreamResponse):
+    """An answer, where the framework wants a response; it is written in one piece."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(status=answer.status)
+        self._answer = answer
+        if answer.closes:
+            self.force_close()
 
     async def prepare(self, request: BaseRequest) -> None:
         """Writes the answer, and returns when the kernel has it."""
@@ -55,32 +101,18 @@ class Answer(web.StreamResponse):
         self._eof_sent = True
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
-        version = request.version
-        lines = [
-            f"HTTP/{version.major}.{version.minor} {self.status} {_REASONS[self.status]}",
-            f"Content-Length: {len(self.content)}",
-            f"Date: {rfc822_formatted_time()}",
-            f"Server: {SERVER}",
-        ]
-        if not self._keep_alive or version.minor == 0:
-            lines.append(f"Connection: {'keep-alive' if self._keep_alive else 'close'}")
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        head = "\r\n".join(lines).encode("ascii") + b"\r\n\r\n"
-        await request.writer.write(head if request.method == hdrs.METH_HEAD else head + self.content)
+        is_head = request.method == hdrs.METH_HEAD
+        await request.writer.write(self._answer.wire(request.version.minor, keeps=self._keep_alive, is_head=is_head))
         await request.writer.drain()
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing: it is written."""
 
 
-SERVER = "product-telemetry"
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
-
-
 def describe(outcome: Outcome, field: str | None, documentation_url: str) -> dict[str, str]:
     """The answer's content for one report."""
     answer = {"outcome": outcome.value}
-    if outcome in _GOOD:
+    if outcome in GOOD:
         return answer
     if field is not None:
         answer["field"] = field
@@ -89,9 +121,23 @@ def describe(outcome: Outcome, field: str | None, documentation_url: str) -> dic
     return answer
 
 
-def answer(outcome: Outcome, field: str | None, documentation_url: str) -> Answer:
+def answer(
+    outcome: Outcome,
+    field: str | None,
+    documentation_url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    closes: bool = False,
+) -> Answer:
     """The answer to a request that brought one report, or none."""
-    return Answer(outcome.status, "application/json", _line(outcome, field, documentation_url), _headers(outcome))
+    content = _line(outcome, field, documentation_url)
+    return Answer(outcome.status, "application/json", content, {**(headers or {}), **_headers(outcome)}, closes=closes)
+
+
+@lru_cache(maxsize=4)
+def good_answer(outcome: Outcome, documentation_url: str) -> Answer:
+    """The answer to a report that is accepted, or valid: always the same."""
+    return answer(outcome, None, documentation_url)
 
 
 def batch_answer(outcomes: list[tuple[Outcome, str | None]], documentation_url: str) -> Answer:
@@ -110,7 +156,7 @@ def _line(outcome: Outcome, field: str | None, documentation_url: str) -> bytes:
     return orjson.dumps(describe(outcome, field, documentation_url), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _headers(outcome: Outcome) -> dict[str, str] | None:
+def _headers(outcome: Outcome) -> dict[str, str]:
     """Retry-After between once and twice the outcome's time: those who were sent away together must not return so."""
     seconds = RETRY_AFTER_SECONDS.get(outcome)
-    return {"Retry-After": str(random.randint(seconds, 2 * seconds))} if seconds else None  # noqa: S311 - no secret
+    return {"Retry-After": str(random.randint(seconds, 2 * seconds))} if seconds else {}  # noqa: S311 - no secret

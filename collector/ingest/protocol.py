@@ -2,6 +2,7 @@
 
 The framework answers such requests before any handler runs, with text that quotes what was sent, and
 logs the client's address. Its own extension points stop short of that, so its request handler is replaced.
+It takes most reports by itself, see `start`.
 The same handler bounds connections: their number, how long one may be idle or dawdle over a request's head
 (the framework's keep-alive timer does that from the first byte on), and how long an answer may stay unread.
 """
@@ -12,14 +13,16 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from collector.ingest import tally
-from collector.ingest.answers import answer
+from collector.ingest.answers import Response, answer
 from collector.ingest.tls import HANDSHAKE_SECONDS
 from collector.metrics import CONNECTIONS_CLOSED
 from schemas.outcomes import Outcome
+from schemas.reports import REPORTS
 
 if TYPE_CHECKING:
     import socket
@@ -30,8 +33,10 @@ if TYPE_CHECKING:
     from aiohttp.web_request import BaseRequest
 
     from collector.ingest.reception import Reception
+    from schemas.reports import Report
 
 log = structlog.get_logger()
+_BY_PATH = {report.path: report for report in REPORTS.values()}
 # Answers that wait for their reader's attention get this much longer than bodies that are on their way.
 _ANSWER_SECONDS = 30
 # How long what was sent beyond an early answer is still read, so that the client gets to see the answer.
@@ -84,6 +89,93 @@ class _Handler(RequestHandler):
         self.close()
         return True
 
+    async def start(self) -> None:
+        """Answers what is asked on the connection, until it ends.
+
+        Reports that come whole and at their own path are taken here, one after the other, for what the framework does
+        for requests of any kind costs more than reading a report. The first that asks anything else, and all after it
+        on this connection, are left to the framework.
+        """
+        if await self._take_reports() and self._manager is not None:
+            await super().start()
+
+    async def _take_reports(self) -> bool:
+        """Whether something else is asked."""
+        manager = self._manager
+        if not isinstance(manager, _Server):
+            return False  # the client went away before anything was read
+        try:
+            while not self._force_close:
+                if not self._messages:
+                    await self._wait_for_messages()
+                message, body = self._messages[0]
+                report = _plain_report(message, body)
+                if report is None or not isinstance(message, RawRequestMessage):
+                    return True
+                self._consume_message()
+                self.asked = body
+                if not await self._take_report(manager, report, message, body):
+                    break
+        except ConnectionError:
+            return False  # the client went away
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+        return False
+
+    async def _wait_for_messages(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _consume_message(self) -> None:
+        self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+
+    async def _take_report(
+        self, manager: _Server, report: Report, message: RawRequestMessage, body: StreamReader
+    ) -> bool:
+        """Whether the connection stays."""
+        manager.requests_count += 1
+        manager.guard(self)
+        self._request_in_progress = True
+        peer = self.peername
+        remote = str(peer[0]) if isinstance(peer, tuple) else None
+        try:
+            answer = await manager.reception.take(report, message.headers, remote, body)
+            keeps = not (message.should_close or answer.closes)
+            if self.transport is None:
+                return False
+            self.transport.write(answer.wire(message.version.minor, keeps=keeps))
+            await self._drain_helper()
+        except asyncio.CancelledError:
+            self.force_close()
+            raise
+        except Exception as error:
+            if isinstance(error, ConnectionError):
+                raise
+            self.log_exception(exc_info=error)
+            self.force_close()
+            return False
+        finally:
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+            manager.was_used(self)
+        self._keepalive = keeps
+        if not keeps or self._close or self._force_close:
+            return False
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        return True
+
     def is_idle(self) -> bool:
         """Whether no request is under way."""
         return self._waiter is not None and not self._waiter.done()
@@ -111,8 +203,9 @@ class _Handler(RequestHandler):
         request_handler: Callable[[BaseRequest], Awaitable[web.StreamResponse]],
     ) -> tuple[web.StreamResponse, bool]:
         """Handles one request; one whose answer is not read in time is dropped."""
-        assert isinstance(self._manager, _Server)  # noqa: S101 - made by it
         manager = self._manager
+        if not isinstance(manager, _Server):
+            raise ConnectionError  # the client went away before its turn came
         manager.guard(self)
         try:
             return await super()._handle_request(request, start_time, request_handler)
@@ -137,26 +230,29 @@ class _Handler(RequestHandler):
             raise ConnectionError
         outcome = outcome_of(status)
         tally.count_refused("none", outcome)
-        response = answer(outcome, None, self._manager.documentation_url)  # type: ignore[attr-defined]
-        response.force_close()
-        return response
+        url = self._manager.reception.documentation_url  # type: ignore[attr-defined]
+        return Response(answer(outcome, None, url, closes=True))
+
+
+def _plain_report(message: RawRequestMessage | object, body: StreamReader) -> Report | None:
+    """The report that a request brings, if all of it is there and nothing about it is unusual."""
+    if not isinstance(message, RawRequestMessage) or message.method != hdrs.METH_POST:
+        return None
+    if message.upgrade or not body.is_eof() or body.exception() or hdrs.EXPECT in message.headers:
+        return None
+    return _BY_PATH.get(message.path)
 
 
 class _Server(web.Server):
     def __init__(self, made: web.Server, reception: Reception) -> None:
-        make, route = made.request_factory, made.request_handler
-        takes, take = reception.takes, reception.take
-
-        async def handle(request: BaseRequest) -> web.StreamResponse:
-            report = takes(request)
-            return await (take(request, report) if report else route(request))
+        make = made.request_factory
 
         def request_factory(message: Any, body: StreamReader, handler: _Handler, *rest: Any) -> BaseRequest:  # noqa: ANN401 - the framework's own
             handler.asked = body
             return make(message, body, handler, *rest)
 
-        super().__init__(handle, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
-        self.documentation_url = reception.documentation_url
+        super().__init__(made.request_handler, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
+        self.reception = reception
         self._limits = reception.intake.limits
         # Since when each request is under way, the oldest first.
         self._under_way: dict[RequestHandler, float] = {}
@@ -204,7 +300,7 @@ class Runner(web.AppRunner):
 
     Args:
         app: the application.
-        reception: takes the requests that need no routing.
+        reception: takes reports.
         shutdown_timeout: how long requests under way get at the end, in seconds.
     """
 

@@ -9,34 +9,28 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-import structlog
 from aiohttp import hdrs, web
 
 from collector.addresses import client_address
 from collector.ingest import tally
 from collector.ingest.admission import Admission
-from collector.ingest.answers import answer, batch_answer
+from collector.ingest.answers import GOOD, answer, batch_answer, good_answer
 from collector.ingest.intake import MEDIA_TYPES
 from collector.ingest.limits import NDJSON
-from collector.ingest.protocol import outcome_of
 from collector.rate import RateLimiter
 from schemas.outcomes import Outcome
-from schemas.reports import REPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from aiohttp.streams import StreamReader
+    from multidict import CIMultiDictProxy
 
-    from aiohttp.typedefs import Handler, Middleware
-    from aiohttp.web_request import BaseRequest
-
+    from collector.addresses import Address
     from collector.ingest.admission import Room
     from collector.ingest.answers import Answer
     from collector.ingest.intake import Intake
     from collector.ingest.limits import Limits
     from schemas.reports import Report
 
-log = structlog.get_logger()
-_BY_PATH = {report.path: report for report in REPORTS.values()}
 _CLIENT = re.compile(r"product-telemetry/([0-9]{1,6})(?![0-9])")
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
 
@@ -56,141 +50,126 @@ class Reception:
         self._admission = Admission(limits.max_in_flight, limits.max_in_flight_bytes)
         self._rate = RateLimiter(limits.rate_per_second, limits.rate_burst)
 
-    def takes(self, request: BaseRequest) -> Report | None:
-        """The report that `request` brings, if it asks as every client does: `take` needs no routing then."""
-        if request.method != hdrs.METH_POST or hdrs.EXPECT in request.headers:
-            return None
-        return _BY_PATH.get(request.raw_path)
+    async def take(
+        self,
+        report: Report | None,
+        headers: CIMultiDictProxy[str],
+        remote: str | None,
+        content: StreamReader,
+        *,
+        dry_run: bool | None = False,
+    ) -> Answer:
+        """Takes what one request brings.
 
-    async def take_routed(self, request: web.Request) -> web.StreamResponse:
-        """Takes a report, whatever its path and query are."""
-        report = REPORTS.get(f"{request.match_info['name']}/{request.match_info['version']}")
-        dry_run = {"": False, "dry_run=0": False, "dry_run=1": True}.get(request.query_string)
-        return await self._take(request, report, dry_run=dry_run)
-
-    async def take(self, request: BaseRequest, report: Report) -> web.StreamResponse:
-        """Takes a report at its own path, without a query."""
-        return await self.answered(request, self._take(request, report, dry_run=False))
-
-    async def _take(self, request: BaseRequest, report: Report | None, *, dry_run: bool | None) -> Answer:
-        intake, limits = self.intake, self.intake.limits
-        media_type = request.headers.get(hdrs.CONTENT_TYPE, "")
-        if media_type not in MEDIA_TYPES:
-            media_type = request.content_type.lower()  # with parameters, or in capitals
-        refusal = self._refusal(request, report, media_type, dry_run)
-        address = None
-        if refusal is None and limits.rate_per_second:
-            forwarded = request.headers.getall("X-Forwarded-For", ())
-            address = client_address(request.remote, forwarded, limits.trusted_proxies)
-            if not self._rate.admits(address):
-                refusal = Outcome.RATE_LIMITED
-        if refusal is not None or report is None or dry_run is None:
-            return self._refuse(report, refusal or Outcome.INTERNAL)
-        room = self._admission.enter(_batch_bytes(request, media_type, limits))
-        if room is None:
-            return self._refuse(report, Outcome.BUSY)
+        Args:
+            report: the report that its path names, if there is such a report.
+            headers: of the request.
+            remote: the connection's other end.
+            content: the body.
+            dry_run: whether nothing is stored; None if the query cannot be told.
+        """
         try:
-            body = await _read(request, limits.of(media_type), limits.request_seconds, room)
-            # A batch is charged for all of its lines before any is looked at.
-            if media_type == NDJSON and not self._rate.admits(address, body.count(b"\n")):
-                return self._refuse(report, Outcome.RATE_LIMITED)
-            results = await intake.take(report, media_type, body, dry_run=dry_run)
-        except TimeoutError:
-            response = self._refuse(report, Outcome.TOO_SLOW)
-            response.force_close()
-            return response
+            return await self._take(report, headers, remote, content, dry_run)
+        except _RefusedError as refused:
+            tally.count_refused(report.id if report else "none", refused.outcome)
+            closes = refused.outcome is Outcome.TOO_SLOW
+            return answer(refused.outcome, None, self.documentation_url, closes=closes)
+
+    async def _take(
+        self,
+        report: Report | None,
+        headers: CIMultiDictProxy[str],
+        remote: str | None,
+        content: StreamReader,
+        dry_run: bool | None,
+    ) -> Answer:
+        limits = self.intake.limits
+        media_type = headers.get(hdrs.CONTENT_TYPE, "")
+        if media_type not in MEDIA_TYPES:
+            media_type = media_type.partition(";")[0].strip().lower()
+        self._look_at_client(headers)
+        if report is None:
+            raise _RefusedError(Outcome.UNKNOWN_SCHEMA)
+        self._look_at_body(headers, media_type)
+        if dry_run is None:
+            # A misspelt dry run that was stored would count image builds.
+            raise _RefusedError(Outcome.UNKNOWN_PARAMETER)
+        address = None
+        if limits.rate_per_second:
+            address = client_address(remote, headers.getall("X-Forwarded-For", ()), limits.trusted_proxies)
+            self._charge(address, 1)
+        room = self._admission.enter(_batch_bytes(headers, media_type, limits))
+        if room is None:
+            raise _RefusedError(Outcome.BUSY)
+        try:
+            body = await _read(content, limits.of(media_type), limits.request_seconds, room)
+            if media_type == NDJSON:
+                # A batch is charged for all of its lines before any is looked at.
+                self._charge(address, body.count(b"\n"))
+            results = await self.intake.take(report, media_type, body, dry_run=dry_run)
         finally:
             self._admission.leave(room)
         if media_type == NDJSON:
             return batch_answer(results, self.documentation_url)
-        return answer(*results[0], self.documentation_url)
+        outcome, field = results[0]
+        if outcome in GOOD:
+            return good_answer(outcome, self.documentation_url)
+        return answer(outcome, field, self.documentation_url)
 
-    def _refusal(
-        self, request: BaseRequest, report: Report | None, media_type: str, dry_run: bool | None
-    ) -> Outcome | None:
-        """Why a request is answered without its body being read, if it is."""
-        limits = self.intake.limits
-        client = _CLIENT.match(request.headers.get("User-Agent", "")) if limits.stopped_clients else None
-        if client and int(client[1]) in limits.stopped_clients:
-            return Outcome.CLIENT_STOPPED
-        if report is None:
-            return Outcome.UNKNOWN_SCHEMA
-        if (request.content_length or 0) > limits.of(media_type):
-            return Outcome.TOO_LARGE
-        if request.headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
-            return Outcome.UNSUPPORTED_MEDIA_TYPE
-        # A misspelt dry run that was stored would count image builds.
-        return Outcome.UNKNOWN_PARAMETER if dry_run is None else None
+    def _look_at_client(self, headers: CIMultiDictProxy[str]) -> None:
+        stopped = self.intake.limits.stopped_clients
+        client = _CLIENT.match(headers.get(hdrs.USER_AGENT, "")) if stopped else None
+        if client and int(client[1]) in stopped:
+            raise _RefusedError(Outcome.CLIENT_STOPPED)
 
-    def _refuse(self, report: Report | None, outcome: Outcome) -> Answer:
-        tally.count_refused(report.id if report else "none", outcome)
-        return answer(outcome, None, self.documentation_url)
+    def _look_at_body(self, headers: CIMultiDictProxy[str], media_type: str) -> None:
+        """Refuses a body by what the head says of it."""
+        if int(headers.get(hdrs.CONTENT_LENGTH, 0)) > self.intake.limits.of(media_type):
+            raise _RefusedError(Outcome.TOO_LARGE)
+        if headers.get(hdrs.CONTENT_ENCODING, "").lower() not in _ENCODINGS:
+            raise _RefusedError(Outcome.UNSUPPORTED_MEDIA_TYPE)
 
-    async def expect(self, request: web.Request) -> web.StreamResponse | None:
-        """Asks for the body of a client that waits to be asked."""
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # an interim answer is not yet the answer
-            return None
-        return answer(Outcome.MALFORMED, None, self.documentation_url)
-
-    @property
-    def in_one_shape(self) -> Middleware:
-        """Gives every failure of the application the shape of an answer."""
-
-        @web.middleware
-        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self.answered(request, handler(request))
-
-        return middleware
-
-    async def answered(self, request: BaseRequest, handling: Awaitable[web.StreamResponse]) -> web.StreamResponse:
-        """What `handling` answers; every failure has the shape of an answer, and no failure's text reaches the log."""
-        try:
-            return await handling
-        except web.HTTPException as error:
-            outcome = outcome_of(error.status)
-            response = answer(outcome, None, self.documentation_url)
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
-        except web.RequestPayloadError:
-            # A body that is not what its Content-Encoding or chunks say.
-            outcome = Outcome.MALFORMED
-            response = answer(outcome, None, self.documentation_url)
-        except ConnectionError:
-            raise  # the client went away in the middle of its body
-        except Exception as error:  # noqa: BLE001 - a bug in one request must not take others with it
-            log.error("request_failed", error=type(error).__name__)
-            outcome = Outcome.INTERNAL
-            response = answer(outcome, None, self.documentation_url)
-        if request.method == hdrs.METH_POST:
-            tally.count_refused("none", outcome)
-        return response
+    def _charge(self, address: Address | None, reports: int) -> None:
+        if not self._rate.admits(address, reports):
+            raise _RefusedError(Outcome.RATE_LIMITED)
 
 
-async def _read(request: BaseRequest, limit: int, seconds: float, room: Room) -> bytes:
+class _RefusedError(Exception):
+    """A request whose body is not looked at, or was not to be had."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+async def _read(content: StreamReader, limit: int, seconds: float, room: Room) -> bytes:
     """The body, unpacked; little more than `limit` bytes of it are ever held.
 
     Raises:
-        TimeoutError: it did not come within `seconds`, or as long as there was room for it.
+        _RefusedError: it is longer than `limit`, is not what its Content-Encoding or chunks say, or did not come within
+            `seconds` or as long as there was room for it.
     """
-    content = request.content
     if content.is_eof() and content.total_bytes <= limit:
         return content.read_nowait()  # as a rule it comes together with the head: nothing to wait for
     body = bytearray()
-    async with asyncio.timeout(seconds) as room.patience:
-        async for chunk in content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=len(body))
+    try:
+        async with asyncio.timeout(seconds) as room.patience:
+            async for chunk in content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise _RefusedError(Outcome.TOO_LARGE)
+    except web.RequestPayloadError as error:
+        raise _RefusedError(Outcome.MALFORMED) from error
+    except TimeoutError as error:
+        raise _RefusedError(Outcome.TOO_SLOW) from error
     room.patience = None
     return bytes(body)
 
 
-def _batch_bytes(request: BaseRequest, media_type: str, limits: Limits) -> int:
+def _batch_bytes(headers: CIMultiDictProxy[str], media_type: str, limits: Limits) -> int:
     """How many bytes a batch may turn out to have: what it declares, or the limit where it is packed or in chunks."""
     if media_type != NDJSON:
         return 0
-    if request.content_length is None or request.headers.get("Content-Encoding"):
+    if hdrs.CONTENT_LENGTH not in headers or headers.get(hdrs.CONTENT_ENCODING):
         return limits.max_batch_bytes
-    return request.content_length
+    return int(headers[hdrs.CONTENT_LENGTH])

@@ -33,8 +33,8 @@ import uvloop
 
 from collector import logs
 from collector.capacity.costs import COSTS, Measured, updated
-from tests.bench.bench import BODY, PATH
 from tests.bench.closing_costs import closings, memory_mib
+from tests.bench.wording import BODY, PATH
 from tests.conftest import Server, children, running
 from tests.utility.world import simulate
 
