@@ -34,8 +34,13 @@ if TYPE_CHECKING:
     from collector.store.engine import Engine
 
 REMEMBERED_DAYS = 14
-# A bucket's set of remembered ids stays near 100 MB.
-_IDS_PER_BUCKET = 2_000_000
+# An id as the number that it is looked up by first, and as what parts are made by.
+_HASH = "toUInt32(cityHash64(report_id))"
+# The engine holds so many in a quarter of a gigabyte; a few more would take twice that.
+_HASHES_AT_ONCE = 32_000_000
+_IDS_AT_ONCE = 8_000_000
+# What is sorted in memory before it is written; the engine's own choice is a million.
+_ROWS_AT_ONCE = 262_144
 _COUNTED = (
     "counted_on, report_id, report, source, product, product_version, version_line, os_version, "
     "instance_type, language, keyed, licence"
@@ -71,7 +76,7 @@ def _close_on(engine: Engine, day: dt.date, still: Callable[[], None]) -> None:
             still()
             engine.command(f"ALTER TABLE private.reports MOVE PARTITION '{partition}' TO TABLE {claimed}")
     counting = _new_counting()
-    _count(engine, counting, f"{claimed} FINAL", day, _buckets(engine, claimed, day))
+    _count(engine, counting, claimed, "true", day)
     still()
     if engine.rows(f"SELECT 1 FROM {counting} LIMIT 1"):
         engine.command(f"ALTER TABLE private.counted REPLACE PARTITION '{day}' FROM {counting}")
@@ -105,12 +110,10 @@ def count_open_day(engine: Engine, day: dt.date) -> str:
     Returns:
         The table; drop it with `drop_counting`.
     """
-    received = (
-        f"(SELECT * FROM private.reports FINAL WHERE received_on = '{day}' AND startsWith(report, 'image-boot/'))"
-    )
+    boots = f"received_on = '{day}' AND startsWith(report, 'image-boot/')"
     counting = _new_counting()
     for node in engine.nodes:
-        _count(node, counting, received, day, _buckets(node, received, day))
+        _count(node, counting, "private.reports", boots, day)
     distribute_table(engine, counting)
     return engine.over_all(counting)
 
@@ -201,32 +204,49 @@ def _claimed(day: dt.date) -> str:
     return f"private.closing_{day:%Y_%m_%d}"
 
 
-def _buckets(engine: Engine, received: str, day: dt.date) -> int:
-    ids = engine.rows(
-        f"SELECT (SELECT count() FROM {received}) + "
-        "(SELECT count() FROM private.counted WHERE counted_on >= {first:Date} AND counted_on < {day:Date})",
-        first=day - REMEMBERED_DAYS * ONE_DAY,
-        day=day,
-    )
-    return 1 + int(ids[0][0]) // _IDS_PER_BUCKET
+def _rows_in(engine: Engine, table: str, which: str) -> int:
+    return int(engine.rows(f"SELECT count() FROM {table} WHERE {which}")[0][0])
 
 
-def _count(engine: Engine, counting: str, received: str, day: dt.date, buckets: int) -> None:
-    """Counts de-duplicated rows into a new table, in hash buckets: memory stays bounded whatever the day holds."""
-    engine.command(f"CREATE TABLE {counting} AS private.counted")
-    for bucket in range(buckets):
-        in_bucket = f"sipHash64(report_id) % {buckets} = {bucket}"
+def _parts(rows: int, most: int) -> list[str]:
+    """Conditions that cut what has a report_id into parts of about `most` rows or fewer."""
+    parts = 1 + rows // most
+    return [f"{_HASH} % {parts} = {part}" for part in range(parts)] if parts > 1 else ["true"]
+
+
+def _count(engine: Engine, counting: str, received: str, which: str, day: dt.date) -> None:
+    """Counts each report that did not count before into a new table; memory stays bounded whatever the day holds.
+
+    The remembered ids are gone through once: those with a hash of the day's are put aside, and only they are compared.
+
+    Args:
+        engine: the connection.
+        counting: the new table.
+        received: the table of received rows.
+        which: a condition on it.
+        day: the day that they count on.
+    """
+    again = _new_counting()
+    for table in (counting, again):
+        engine.command(f"CREATE TABLE {table} AS private.counted")
+    remembered = f"counted_on >= '{day - REMEMBERED_DAYS * ONE_DAY}' AND counted_on < '{day}'"
+    if _rows_in(engine, "private.counted", remembered):
+        for part in _parts(_rows_in(engine, received, which), _HASHES_AT_ONCE):
+            engine.command(
+                f"INSERT INTO {again} (counted_on, report_id) SELECT '{day}', report_id FROM private.counted "
+                f"WHERE {remembered} AND {_HASH} IN (SELECT {_HASH} FROM {received} WHERE {which} AND {part})"
+            )
+    for part in _parts(_rows_in(engine, again, "true"), _IDS_AT_ONCE):
         engine.command(
             f"""
             INSERT INTO {counting} ({_COUNTED})
             SELECT {{day:Date}}, report_id, report, source, product, product_version, version_line, os_version,
                    instance_type, language, licence != {NO_LICENCE},
                    if(toStartOfQuarter(received_on) = toStartOfQuarter({{day:Date}}), licence, {NO_LICENCE})
-            FROM {received}
-            WHERE {in_bucket} AND report_id NOT IN (
-                SELECT report_id FROM private.counted
-                WHERE counted_on >= {{first:Date}} AND counted_on < {{day:Date}} AND {in_bucket})
+            FROM {received} FINAL
+            WHERE {which} AND {part} AND report_id NOT IN (SELECT report_id FROM {again} WHERE {part})
+            SETTINGS min_insert_block_size_rows = {_ROWS_AT_ONCE}
             """,
             day=day,
-            first=day - REMEMBERED_DAYS * ONE_DAY,
         )
+    engine.command(f"DROP TABLE {again} SYNC")

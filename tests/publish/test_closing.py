@@ -140,12 +140,24 @@ def test_killed_anywhere_nothing_released_changes_and_nothing_is_lost(
     assert all(abs(value - counted(engine)[day]) <= 50 for (value,) in totals)
 
 
-def test_many_buckets_count_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "_IDS_PER_BUCKET", 10)
-    rows = [row() for _ in range(95)]
-    receive(engine, rows + rows[:20])
+def test_many_parts_count_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, today = [row() for _ in range(60)], [row(DAY + ONE) for _ in range(95)]
+    receive(engine, before)
     closing.close_day(engine, DAY)
-    assert counted(engine) == {DAY: 95}
+    monkeypatch.setattr(closing, "_HASHES_AT_ONCE", 10)
+    monkeypatch.setattr(closing, "_IDS_AT_ONCE", 10)
+    receive(engine, today + today[:20] + [one | {"received_on": DAY + ONE} for one in before[:40]])
+    closing.close_day(engine, DAY + ONE)
+    assert counted(engine) == {DAY: 60, DAY + ONE: 95}
+
+
+def test_ids_that_only_look_alike_at_first_both_count(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "_HASH", "toUInt32(cityHash64(report_id) % 2)")
+    receive(engine, [row() for _ in range(30)])
+    closing.close_day(engine, DAY)
+    receive(engine, [row(DAY + ONE) for _ in range(30)])
+    closing.close_day(engine, DAY + ONE)
+    assert counted(engine) == {DAY: 30, DAY + ONE: 30}
 
 
 def test_licence_that_closes_in_a_later_quarter_leaves_the_measure_but_stays_keyed(
