@@ -53,7 +53,7 @@ class Load:
     wording: Wording
     mode: Mode
     seconds: float
-    connections: int = 32
+    connections: int = 128
     lines: int = 1
     refused_every: int = 0
     machines: int = 0
