@@ -70,22 +70,24 @@ def outside_the_engine(data: Path) -> tuple[set[str], set[str]]:
 
 
 def test_running_collector_tells_of_a_licence_and_forgets_it(data: Path) -> None:
+    for path in data.glob(f"spool/*/*/{EARLIER}.*"):
+        path.unlink()  # it would be closed some time, and rows of another quarter lose their licence then
     with running(data, "--seal-after-seconds", "2") as server:
         server.wait_until_loaded()
         before = outside_the_engine(data)
         assert [path for path in before[1] if "quarantine" in path]
         said = asked(data, "subject-report")
-        assert "9 reports held about this licence" in said.stdout
-        for word in ("installbuilder", "25.7.0", "pt-BR", str(EARLIER), str(TODAY), "quarantine"):
+        assert "6 reports held about this licence" in said.stdout
+        for word in ("installbuilder", "25.7.0", "pt-BR", str(TODAY), "quarantine"):
             assert word in said.stdout
         assert outside_the_engine(data) == before  # nothing of the question is written
         send(server)  # into a segment that is open now
         said = receipt(data)
         assert said["state"] == "done"
-        assert said["removed"]["store"] + said["removed"]["spool"] == 7
+        assert said["removed"]["store"] + said["removed"]["spool"] == 4
         assert said["removed"]["quarantine"] == 3
         assert report(data) == {}
-        assert report(data, key=OTHER_KEY) == {"store": 6, "quarantine": 3}
+        assert report(data, key=OTHER_KEY) == {"store": 3, "quarantine": 3}
         send(server)  # a new one, and kept: in the receipt's words
         server.wait_until_loaded()
         assert report(data) == {"store": 1}
