@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,7 +18,7 @@ from collector.metrics import BLANKED
 from schemas.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from collector.ingest.values import ValueBudget
     from schemas.reports import Report
@@ -59,29 +60,59 @@ class Intake:
         self._today = today
         self._batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
-    def take(self, report: Report, media_type: str, body: bytes, *, dry_run: bool) -> Awaitable[list[Result]]:
+    async def take(self, report: Report, media_type: str, body: bytes, *, dry_run: bool) -> list[Result]:
         """One outcome for each report in `body`, in order; at least one."""
-        taking = self._take_body(report, media_type, body, dry_run)
-        return self._in_turn(taking) if media_type == NDJSON else taking
-
-    async def _in_turn(self, taking: Awaitable[list[Result]]) -> list[Result]:
-        # Lines take many times the memory of the batch they came in: few batches are taken apart at once.
-        async with self._batches:
-            return await taking
-
-    async def _take_body(self, report: Report, media_type: str, body: bytes, dry_run: bool) -> list[Result]:
-        bodies, refusal = self._split(media_type, body)
-        tally.count_received(len(bodies))
-        results: list[Result] = [(refusal, None)] if refusal else []
+        today = self._today()
+        budget = None if dry_run else self._budget
+        if media_type == NDJSON:
+            # Lines take many times the memory of the batch they came in: few batches are taken apart at once.
+            async with self._batches:
+                judged = await self._judge(report, media_type, body, today, budget)
+        else:
+            judged = await self._judge(report, media_type, body, today, budget)
         try:
-            results = results or await self._take(report, media_type, bodies, dry_run)
+            stored = Outcome.VALID if dry_run else await self._store(report, judged, today)
         except Exception as error:  # noqa: BLE001 - a bug in one body must not take others with it
             log.error("request_failed", error=type(error).__name__)
-            results = [(Outcome.INTERNAL, None)] * len(bodies)
+            stored = Outcome.INTERNAL
+        results = [one or (stored, None) for one in judged.rejected]
         for outcome, reports in Counter([outcome for outcome, _ in results]).items():
             if outcome is not Outcome.ACCEPTED:  # those were counted when they were durable
                 tally.count(report.id, outcome, reports)
         return results
+
+    async def _judge(
+        self, report: Report, media_type: str, body: bytes, today: dt.date, budget: ValueBudget | None
+    ) -> _Judged:
+        bodies, refusal = self._split(media_type, body)
+        tally.count_received(len(bodies))
+        if refusal is None and today < CLOCK_FLOOR:
+            # A clock that has not been set yet: the report could not be counted on its day. Clients keep it.
+            refusal = Outcome.UNAVAILABLE
+        if refusal:
+            return _Judged([(refusal, None)] * len(bodies))
+        try:
+            if media_type == JSON:
+                return _judged([self.validator.validate_json(report, body, today, budget)])
+            if media_type == FORM:
+                return _judged([self.validator.validate_form(report, body, today, budget)])
+            return _judged(await self._judge_lines(report, bodies, today, budget))
+        except Exception as error:  # noqa: BLE001 - a bug in one body must not take others with it
+            log.error("request_failed", error=type(error).__name__)
+            return _Judged([(Outcome.INTERNAL, None)] * len(bodies))
+
+    async def _judge_lines(
+        self, report: Report, lines: list[bytes], today: dt.date, budget: ValueBudget | None
+    ) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for line in lines:
+            if verdicts and len(verdicts) % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if len(line) > self.limits.max_body_bytes:
+                verdicts.append(Rejected(Outcome.TOO_LARGE))
+            else:
+                verdicts.append(self.validator.validate_json(report, line, today, budget))
+        return verdicts
 
     def _split(self, media_type: str, body: bytes) -> tuple[list[bytes], Outcome | None]:
         """The reports in a body, or why they are not looked at; that body counts as one."""
@@ -98,43 +129,40 @@ class Intake:
             return [body], Outcome.TOO_LARGE
         return lines, None
 
-    async def _take(self, report: Report, media_type: str, bodies: list[bytes], dry_run: bool) -> list[Result]:
-        today = self._today()
-        if today < CLOCK_FLOOR:
-            # A clock that has not been set yet: the report could not be counted on its day. Clients keep it.
-            return [(Outcome.UNAVAILABLE, None)] * len(bodies)
-        budget = None if dry_run else self._budget
-        verdicts: list[Verdict]
-        if media_type == JSON:
-            verdicts = [self.validator.validate_json(report, bodies[0], today, budget)]
-        elif media_type == FORM:
-            verdicts = [self.validator.validate_form(report, bodies[0], today, budget)]
-        else:
-            verdicts = await self._judge(report, bodies, today, budget)
-        stored = Outcome.VALID if dry_run else await self._store(report, verdicts, today)
-        return [(v.outcome, v.field) if isinstance(v, Rejected) else (stored, None) for v in verdicts]
-
-    async def _judge(
-        self, report: Report, lines: list[bytes], today: dt.date, budget: ValueBudget | None
-    ) -> list[Verdict]:
-        verdicts: list[Verdict] = []
-        for line in lines:
-            if verdicts and len(verdicts) % _LINES_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            if len(line) > self.limits.max_body_bytes:
-                verdicts.append(Rejected(Outcome.TOO_LARGE))
-            else:
-                verdicts.append(self.validator.validate_json(report, line, today, budget))
-        return verdicts
-
-    async def _store(self, report: Report, verdicts: list[Verdict], today: dt.date) -> Outcome:
-        accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
-        if not accepted:
+    async def _store(self, report: Report, judged: _Judged, today: dt.date) -> Outcome:
+        if not judged.accepted:
             return Outcome.ACCEPTED
         try:
-            await self._spool.append(today, b"".join([one.row for one in accepted]), report.id, len(accepted))
+            await self._spool.append(today, judged.rows, report.id, judged.accepted)
         except SpoolError as error:
             return error.outcome
-        if blanked := sum([one.blanked for one in accepted]):
-            BLANKED.labels(report.id).inc(blanked)
+        if judged.blanked:
+            BLANKED.labels(report.id).inc(judged.blanked)
         return Outcome.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is left of a body once it is judged, for as long as it waits to be durable.
+
+    Attributes:
+        rejected: for each report why it is not stored; None for one that may be.
+        rows: those that may be.
+        accepted: how many rows.
+        blanked: how many withdrawn fields were left empty in them.
+    """
+
+    rejected: list[Result | None]
+    rows: bytes = b""
+    accepted: int = 0
+    blanked: int = 0
+
+
+def _judged(verdicts: list[Verdict]) -> _Judged:
+    accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+    return _Judged(
+        rejected=[(one.outcome, one.field) if isinstance(one, Rejected) else None for one in verdicts],
+        rows=b"".join([one.row for one in accepted]),
+        accepted=len(accepted),
+        blanked=sum([one.blanked for one in accepted]),
+    )

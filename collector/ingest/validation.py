@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -37,8 +37,7 @@ _MOST_TAILS = 8_192
 _FORMAT = {"string_pattern_mismatch", "string_too_long", "string_too_short"}
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A report that may be stored.
 
     Attributes:
@@ -128,13 +127,13 @@ class Validator:
 
     def _admit(self, report: Report, content: ReportModel, today: dt.date, budget: ValueBudget | None) -> Verdict:
         # The model's own dictionary: this runs for every report, and attribute access costs more.
-        fields = content.__dict__.copy()
-        report_id = fields.pop("report_id") or self._new_id()
+        fields = content.__dict__
+        report_id, *others = fields.values()  # in the order of the model
         if fields.get("license_key"):
             tail = self._tail(report, fields, today, budget)
         else:
             # All that the rest of the row depends on.
-            kind = (report.id, today, budget.changes if budget else None, *fields.values())
+            kind = (report.id, today, budget.changes if budget else None, *others)
             tail = self._tails.get(kind) or self._tail(report, fields, today, budget)
             if isinstance(tail, _Tail) and tail.is_lasting:
                 if len(self._tails) >= _MOST_TAILS:
@@ -142,7 +141,7 @@ class Validator:
                 self._tails[kind] = tail
         if isinstance(tail, Rejected):
             return tail
-        return Accepted(b'{"report_id":"' + report_id.encode("ascii") + tail.bytes, tail.blanked)
+        return Accepted(b'{"report_id":"' + (report_id or self._new_id()).encode("ascii") + tail.bytes, tail.blanked)
 
     def _tail(
         self, report: Report, fields: dict[str, str], today: dt.date, budget: ValueBudget | None
