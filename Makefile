@@ -102,6 +102,8 @@ oracle: $(READY) ## add an independent judge of the privacy accounting to .venv 
 
 $(BENCH_READY): $(READY)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[collector,embedded,dev,bench]'
+	@echo 'building the OpenTelemetry Collector to compare with: four minutes the first time'
+	-@$(BIN)/python -m tests.bench.otel.build
 	@touch $@
 
 bench: $(BENCH_READY) client ## ours beside others, what is promised and whether it holds, pages, clients, costs; an hour

@@ -43,7 +43,7 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 3
 _LOOK_EVERY_SECONDS = 0.5
 _TELL_EVERY_SECONDS = 60
-_TIDY_EVERY_SECONDS = 5
+_TIDY_EVERY_SECONDS = 1
 
 
 async def work(settings: Settings, orders: Orders, role: Role, index: int, listening: socket.socket) -> None:

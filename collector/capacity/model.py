@@ -6,8 +6,9 @@ The rules that are not measured stand here, each with its reason, and on the pag
                  to be busy to `target_utilisation` in that hour, so 1 / target_utilisation times as much is still
                  served at once; what comes beyond that waits in the listening socket, or is told to come again.
     closing      a day is to be out within CLOSING_SECONDS after its closing begins, by 02:00 UTC. What it costs for
-                 each report has a part that grows with the day of a server, which shards divide, and one that they do
-                 not: they count their rows one after the other.
+                 each report has a part that grows with the day of a server, which shards divide (the ids of the days
+                 before are read once in each pass of REPORTS_A_PASS), and one that they do not: they count their rows
+                 one after the other.
     boxes        one box if it can do everything; else boxes that take reports, one more of them for the day that one
                  is away, ClickHouse servers, and a box that publishes and answers.
     disk         see the constants.
@@ -35,6 +36,8 @@ DAYS_A_YEAR = 365
 LONGEST_MONTH_DAYS = 31
 # From 00:30 UTC on, when a closing begins, to 02:00.
 CLOSING_SECONDS = 5_400
+# A closing goes through a server's day in passes of so many reports, one after the other, and that is all it holds.
+REPORTS_A_PASS = 32_000_000
 # The open day, and the one that is being closed.
 RECEIVED_DAYS = 2
 # How long the store may be away while reports are still taken.
@@ -176,7 +179,8 @@ def closing_seconds(reports_per_day: float, shards: int, box: Box, costs: Costs)
 
 def store_memory(reports_per_day: float, costs: Costs) -> float:
     """MiB of a store, or of one of its shards, while it closes a day of so many reports."""
-    return costs.store_idle_mib + costs.closing_mib + costs.closing_mib_per_million * reports_per_day / 1e6
+    at_once = min(reports_per_day, REPORTS_A_PASS)
+    return costs.store_idle_mib + costs.closing_mib + costs.closing_mib_per_million * at_once / 1e6
 
 
 def memory_of_a_box(mib: float) -> int:

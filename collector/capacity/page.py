@@ -47,9 +47,9 @@ _RULES = f"""\
   keep a report for 7 days.
 - **Spare.** Of several boxes that take reports one may be away. Not so of ClickHouse servers: reports wait in the spool
   meanwhile, and there is room for {model.SPOOL_DAYS} day of them.
-- **Night.** A day is to be out by 02:00 UTC, {model.CLOSING_SECONDS // 60} minutes after its closing begins. What a
-  closing costs for each report **grows with the day of its server**, because ids are compared with those of the 14 days
-  before. That decides how many servers a large fleet needs. Servers are counted one after the other.
+- **Night.** A day is to be out by 02:00 UTC, {model.CLOSING_SECONDS // 60} minutes after its closing begins. Ids
+  are compared with those of the 14 days before, which are read again for each 32 million reports of a server's day, so
+  what a closing costs for each report grows with the day. Servers are counted one after the other.
 - **Disk.** {model.RECEIVED_DAYS} days of received reports and `--retention` days of counted ones,
   {model.ROOM_FOR_MERGES} times for merges; {model.BACKUPS} backups, each a full copy (`--keep-days 7` and the one being
   written); {100 * model.DISK_RESERVE:.0f} % free (`reserve_percent`). Sizes are of all boxes together: those that take

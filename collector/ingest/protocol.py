@@ -118,6 +118,9 @@ class _Handler(RequestHandler):
                     break
         except ConnectionError:
             return False  # the client went away
+        except Exception as error:  # noqa: BLE001 - a bug must not leave the connection open
+            self.log_exception(exc_info=error)
+            self.force_close()
         if not self._force_close:
             self._task_handler = None
             if self.transport is not None:
@@ -146,7 +149,7 @@ class _Handler(RequestHandler):
         manager.guard(self)
         self._request_in_progress = True
         peer = self.peername
-        remote = str(peer[0]) if isinstance(peer, tuple) else None
+        remote = str(peer[0]) if peer and isinstance(peer, tuple) else None
         try:
             answer = await manager.reception.take(report, message.headers, remote, body)
             keeps = not (message.should_close or answer.closes)
@@ -157,12 +160,6 @@ class _Handler(RequestHandler):
         except asyncio.CancelledError:
             self.force_close()
             raise
-        except Exception as error:
-            if isinstance(error, ConnectionError):
-                raise
-            self.log_exception(exc_info=error)
-            self.force_close()
-            return False
         finally:
             self._request_in_progress = False
             if self._handler_waiter is not None:

@@ -9,6 +9,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import structlog
 from aiohttp import hdrs, web
 
 from collector.addresses import client_address
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collector.ingest.limits import Limits
     from schemas.reports import Report
 
+log = structlog.get_logger()
 _CLIENT = re.compile(r"product-telemetry/([0-9]{1,6})(?![0-9])")
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
 
@@ -71,9 +73,14 @@ class Reception:
         try:
             return await self._take(report, headers, remote, content, dry_run)
         except _RefusedError as refused:
-            tally.count_refused(report.id if report else "none", refused.outcome)
-            closes = refused.outcome is Outcome.TOO_SLOW
-            return answer(refused.outcome, None, self.documentation_url, closes=closes)
+            outcome = refused.outcome
+        except ConnectionError:
+            raise  # the client went away in the middle of its body
+        except Exception as error:  # noqa: BLE001 - a bug in one request must not take others with it
+            log.error("request_failed", error=type(error).__name__)
+            outcome = Outcome.INTERNAL
+        tally.count_refused(report.id if report else "none", outcome)
+        return answer(outcome, None, self.documentation_url, closes=outcome is Outcome.TOO_SLOW)
 
     async def _take(
         self,

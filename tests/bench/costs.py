@@ -14,34 +14,31 @@ at once, and each costs it several times as much. About six minutes on two cores
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
-import json
 import multiprocessing
 import os
 import platform
-import ssl
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-
-import aiohttp
-import trustme
-import uvloop
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from collector import logs
 from collector.capacity.costs import COSTS, Measured, updated
 from tests.bench.closing_costs import closings, memory_mib
-from tests.bench.wording import BODY, PATH
+from tests.bench.load import Load, Mode, send
+from tests.bench.targets.ours import certificate_for_localhost
+from tests.bench.wording import Wording
 from tests.conftest import Server, children, running
 from tests.utility.world import simulate
 
 ROUNDS = 3
 SECONDS = 4.0
-SENDERS = 64
-BATCHES, LINES = 300, 1000
+LINES = 100
 CELLS_REPORTS_A_DAY, MADE_UP_PRODUCTS = 100_000, 150
 WIRE = "bytes of the loopback interface meanwhile, so with those of anybody else on it"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -110,89 +107,68 @@ def serving(data: Path) -> dict[str, Measured]:
             ),
             "store_idle_mib": Measured(memory_mib(store, "VmRSS"), "resident, of a `serve` that has just started"),
         }
-        keepalive, kept_wire = per_report(worker, lambda: uvloop.run(load(server.ingest, fresh=False)))
-        new, new_wire = per_report(worker, lambda: uvloop.run(load(server.ingest, fresh=True)))
+        to = to_ingest(server, "keep-alive")
+        kept = per_report(worker, to)
+        new = per_report(worker, replace(to, mode="new connection"))
         server.wait_until_loaded(60)
         before = cpu_us(store)
-        batch, batch_wire = per_report(worker, lambda: uvloop.run(batches(server.ingest)))
+        batch = per_report(worker, replace(to, lines=LINES))
         server.wait_until_loaded(60)
         time.sleep(10)  # until what was loaded is merged
-        loading = (cpu_us(store) - before) / (BATCHES * LINES)
-        how = f"lowest of {ROUNDS}: CPU of the worker over {SECONDS:.0f} s of {SENDERS} senders"
+        loading = (cpu_us(store) - before) / batch.reports
+        how = f"lowest of {ROUNDS}: CPU of the worker over {SECONDS:.0f} s of {to.connections} connections at once"
         return memory | {
-            "worker_keepalive_us": Measured(keepalive, f"{how}, connections kept open"),
-            "worker_new_us": Measured(new, f"{how}, a connection a report, no TLS"),
+            "worker_keepalive_us": Measured(kept.cpu_us, f"{how}, connections kept open"),
+            "worker_new_us": Measured(new.cpu_us, f"{how}, a connection a report, no TLS"),
             "worker_batch_us": Measured(
-                batch, f"lowest of {ROUNDS}: CPU of the worker over {BATCHES} NDJSON batches of {LINES:,}"
+                batch.cpu_us, f"lowest of {ROUNDS}: CPU of the worker over {SECONDS:.0f} s of NDJSON batches of {LINES}"
             ),
             "store_load_us": Measured(
-                loading, f"lowest of {ROUNDS}: CPU of the store process while {BATCHES * LINES:,} reports came"
+                loading, f"lowest of {ROUNDS}: CPU of the store process while {batch.reports:,} reports came"
             ),
             "worker_mib": Measured(memory_mib(worker, "VmRSS"), "resident, after all of that"),
-            "wire_keepalive_bytes": Measured(kept_wire, WIRE),
-            "wire_new_bytes": Measured(new_wire, WIRE),
-            "wire_batch_bytes": Measured(batch_wire, WIRE),
+            "wire_keepalive_bytes": Measured(kept.wire, WIRE),
+            "wire_new_bytes": Measured(new.wire, WIRE),
+            "wire_batch_bytes": Measured(batch.wire, WIRE),
         }
 
 
 def serving_tls(data: Path) -> dict[str, Measured]:
     """The worker with a TLS handshake for each report."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost")
-    certificate, key = data.with_suffix(".pem"), data.with_suffix(".key")
-    certificate.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
-    key.touch(0o600)
-    key.write_bytes(issued.private_key_pem.bytes())
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    certificate, key, authority = certificate_for_localhost(data.with_suffix(".tls"))
     options = ("--rate-per-second", "0", "--tls-certificate", str(certificate), "--tls-key", str(key))
     with running(data, *options) as server:
-        url = server.ingest.replace("127.0.0.1", "localhost")
-        worker = process(server, "collector.worker")
-        cost, wire = per_report(worker, lambda: uvloop.run(load(url, fresh=True, trusting=trusting)))
-    how = f"lowest of {ROUNDS}: CPU of the worker over {SECONDS:.0f} s of {SENDERS} senders, "
+        to = replace(to_ingest(server, "new connection"), authority=str(authority))
+        one = per_report(process(server, "collector.worker"), to)
+    how = f"lowest of {ROUNDS}: CPU of the worker over {SECONDS:.0f} s of {to.connections} connections at once, "
     how += "a TLS 1.3 handshake a report, P-256 key"
-    return {"worker_tls_us": Measured(cost, how), "wire_tls_bytes": Measured(wire, WIRE)}
+    return {"worker_tls_us": Measured(one.cpu_us, how), "wire_tls_bytes": Measured(one.wire, WIRE)}
 
 
-def per_report(pid: int, sending: Callable[[], int]) -> tuple[float, float]:
-    """Microseconds of CPU of a process, and bytes on the loopback, for each report that is sent meanwhile."""
+def to_ingest(server: Server, mode: Mode) -> Load:
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    return Load(host, int(port), Wording(), mode, SECONDS)
+
+
+class Report(NamedTuple):
+    """What one of `reports` cost: microseconds of CPU, bytes on the loopback."""
+
+    cpu_us: float
+    wire: float
+    reports: int
+
+
+def per_report(pid: int, load: Load) -> Report:
+    """What a process spends on each report of a load."""
     before, wire = cpu_us(pid), loopback_bytes()
-    sent = sending()
-    return (cpu_us(pid) - before) / sent, (loopback_bytes() - wire) / sent
+    sent = send(load)
+    assert set(sent.statuses) == {"202"}, sent
+    return Report((cpu_us(pid) - before) / sent.reports, (loopback_bytes() - wire) / sent.reports, sent.reports)
 
 
 def loopback_bytes() -> int:
     lines = Path("/proc/net/dev").read_text().splitlines()
     return next(int(line.split(":")[1].split()[0]) for line in lines if line.strip().startswith("lo:"))
-
-
-async def load(url: str, *, fresh: bool, trusting: ssl.SSLContext | None = None) -> int:
-    deadline = time.perf_counter() + SECONDS
-    sent = 0
-
-    async def one(session: aiohttp.ClientSession) -> None:
-        nonlocal sent
-        while time.perf_counter() < deadline:
-            async with session.post(url + PATH, data=BODY, headers={"Content-Type": "application/json"}) as response:
-                assert response.status == 202
-            sent += 1
-
-    connector = aiohttp.TCPConnector(limit=0, force_close=fresh, ssl=trusting or True)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        await asyncio.gather(*(one(session) for _ in range(SENDERS)))
-    return sent
-
-
-async def batches(url: str) -> int:
-    report = json.loads(BODY)
-    del report["report_id"]
-    body = (json.dumps(report).encode() + b"\n") * LINES
-    async with aiohttp.ClientSession(headers={"Content-Type": "application/x-ndjson"}) as session:
-        for _ in range(BATCHES):
-            async with session.post(url + PATH, data=body) as response:
-                assert response.status == 202
-    return BATCHES * LINES
 
 
 def cells(directory: Path) -> dict[str, Measured]:

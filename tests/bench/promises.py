@@ -100,7 +100,8 @@ PROMISES = (
         "at least",
         1.8,
         "x",
-        "With both cores taken, workers, sender and kernel share caches and the disk's queue",
+        "The sender has no core of its own then: each worker has half of the load, commits fewer reports at once, and "
+        "pays more for each",
     ),
     Promise(
         "worker's memory",

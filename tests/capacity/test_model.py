@@ -11,6 +11,7 @@ from collector.capacity.costs import Costs, read_file
 from collector.capacity.fleet import Box, Fleet, Way
 from collector.capacity.model import Needs, closing_seconds, memory_of_a_box, most_reports, needs
 from collector.capacity.words import verdict
+from collector.publish import closing
 from collector.settings import Settings
 
 # Round figures, so that every sum can be made by hand.
@@ -187,4 +188,5 @@ def test_rules_are_those_of_the_program() -> None:
     shipped = Settings()
     assert shipped.reserve_percent == 100 * model.DISK_RESERVE
     assert shipped.max_in_flight_bytes == model.IN_FLIGHT_MIB * 2**20
+    assert closing._HASHES_AT_ONCE == model.REPORTS_A_PASS
     assert (120 - shipped.publish_after_minutes) * 60 == model.CLOSING_SECONDS

@@ -6,6 +6,7 @@ import gzip
 import http.client
 import json
 import socket
+import struct
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
@@ -268,3 +269,33 @@ def test_head_is_answered_without_a_body(server: Server) -> None:
     assert head.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
     assert b"\r\nAllow: POST" in head
     assert body == b""
+
+
+def test_requests_that_come_at_once_on_one_connection_are_answered_in_their_order(server: Server) -> None:
+    body = json.dumps(GOOD).encode()
+
+    def post(path: str, rest: str = "") -> bytes:
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n{rest}\r\n"
+        return head.encode() + body
+
+    get = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    asked = [post(BOOT), post(BOOT), get, post(f"{BOOT}?dry_run=1"), post(BOOT), post(BOOT, "Connection: close\r\n")]
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"".join(asked))
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:]] == [202, 202, 200, 200, 202, 202]
+
+
+def test_client_that_goes_away_at_once_disturbs_nothing(server: Server) -> None:
+    body = json.dumps(GOOD).encode()
+    head = f"POST {BOOT} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    host, port = urlsplit(server.ingest).netloc.split(":")
+    for raw in (head.encode() + body, head.encode() + body[:5], b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", b""):
+        for _ in range(50):
+            with socket.create_connection((host, int(port)), timeout=5) as connection:
+                # Closed with a reset, as if the machine were switched off.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.sendall(raw)
+    assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
+    assert "request_failed" not in server.log.read_text()
