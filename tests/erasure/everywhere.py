@@ -19,7 +19,9 @@ from tests.leaks.evidence import Evidence
 from tests.leaks.needles import Needle
 
 _CHECKSUM, _HEAD = 16, 9
-_NONE, _LZ4, _ZSTD = 0x02, 0x82, 0x90
+_NONE, _LZ4, _ZSTD, _SEVERAL = 0x02, 0x82, 0x90, 0x91
+# Delta and T64: of columns that hold numbers or dates alone, which are left as they are.
+_OF_NUMBERS = {0x92, 0x93}
 
 
 def found(engine: Engine, directory: Path, needle: Needle) -> dict[str, set[str]]:
@@ -44,19 +46,30 @@ def unpacked(directory: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def blocks(content: bytes) -> Iterator[bytes]:
-    """Each block: 16 bytes of checksum, method, length with this head, length unpacked, what is packed."""
+    """Each block, unpacked: 16 bytes of checksum, then what `_unpack` takes."""
     at = 0
     while at + _CHECKSUM + _HEAD <= len(content):
-        method, packed, length = struct.unpack_from("<BII", content, at + _CHECKSUM)
-        body = content[at + _CHECKSUM + _HEAD : at + _CHECKSUM + packed]
-        if method == _LZ4:
-            yield lz4.block.decompress(body, uncompressed_size=length)
-        elif method == _ZSTD:
-            yield zstandard.decompress(body, max_output_size=length)
-        elif method == _NONE:
-            yield body
-        else:
-            raise ValueError(f"a codec that this search cannot unpack: {method:#x}")
+        (packed,) = struct.unpack_from("<I", content, at + _CHECKSUM + 1)
+        yield _unpack(content[at + _CHECKSUM : at + _CHECKSUM + packed])
         at += _CHECKSUM + packed
     if at != len(content):
         raise ValueError("a file that is not made of whole blocks")
+
+
+def _unpack(block: bytes) -> bytes:
+    """What a block holds: method, length with this head, length unpacked, what is packed."""
+    method, _, length = struct.unpack_from("<BII", block)
+    body = block[_HEAD:]
+    if method == _LZ4:
+        return lz4.block.decompress(body, uncompressed_size=length)
+    if method == _ZSTD:
+        return zstandard.decompress(body, max_output_size=length)
+    if method == _NONE or method in _OF_NUMBERS:
+        return body
+    if method != _SEVERAL:
+        raise ValueError(f"a codec that this search cannot unpack: {method:#x}")
+    # How many, their methods, and a block of the last one, in which there is one of the last but one.
+    inner = body[1 + body[0] :]
+    for _ in range(body[0]):
+        inner = _unpack(inner)
+    return inner

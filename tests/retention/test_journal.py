@@ -63,6 +63,7 @@ VERBS_AND_LINES: dict[str, set[str]] = {
     "policy purge": {"field_purged"},
     "retention status": set(),
     "doctor": set(),
+    "capacity": set(),
     "check": set(),
 }
 
