@@ -75,6 +75,7 @@ class Answer:
             keeps: whether the connection stays.
             is_head: whether the body was not asked for.
         """
+        minor = min(minor, 1)
         connection = b"" if keeps and minor else b"Connection: keep-alive\r\n" if keeps else b"Connection: close\r\n"
         head = b"HTTP/1.%d %b\r\nDate: %b\r\n%b\r\n" % (
             minor,
@@ -99,6 +100,8 @@ class Response(web.StreamResponse):
         if self._eof_sent:
             return
         self._eof_sent = True
+        if request._message.chunked or request._message.upgrade:  # noqa: SLF001 - what follows cannot be told
+            self.force_close()
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
         is_head = request.method == hdrs.METH_HEAD

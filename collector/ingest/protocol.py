@@ -44,6 +44,7 @@ _LINGER_SECONDS = 5
 # How often requests that take too long are looked for: a timer for each of them costs more than reading it.
 _LOOK_EVERY_SECONDS = 0.5
 _BACKLOG = 1024
+_READ_BYTES = 65_536
 # What a body that is given up at the end needs to be answered for.
 _MOMENT_SECONDS = 0.5
 
@@ -152,7 +153,8 @@ class _Handler(RequestHandler):
         remote = str(peer[0]) if peer and isinstance(peer, tuple) else None
         try:
             answer = await manager.reception.take(report, message.headers, remote, body)
-            keeps = not (message.should_close or answer.closes)
+            # After chunks the framework's parser takes what stood behind them for headers of the next request.
+            keeps = not (message.should_close or message.chunked or answer.closes)
             if self.transport is None:
                 return False
             self.transport.write(answer.wire(message.version.minor, keeps=keeps))
@@ -162,15 +164,18 @@ class _Handler(RequestHandler):
             raise
         finally:
             self._request_in_progress = False
+            self.asked = None  # with what was not read of it
             if self._handler_waiter is not None:
                 self._handler_waiter.set_result(None)
             manager.was_used(self)
         self._keepalive = keeps
-        if not keeps or self._close or self._force_close:
+        if not keeps or self._force_close or (self._close and not self._messages):
             return False
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        if self._messages:
+            await asyncio.sleep(0)  # a refusal waits for nothing: others have their turn between two
         return True
 
     def is_idle(self) -> bool:
@@ -179,11 +184,12 @@ class _Handler(RequestHandler):
 
     def drop(self, reason: str) -> None:
         """Ends the connection now, whatever is still to be written."""
-        CONNECTIONS_CLOSED.labels(reason).inc()
         transport = self.transport
+        if transport is None:
+            return  # it has ended already
+        CONNECTIONS_CLOSED.labels(reason).inc()
         self.force_close()
-        if transport is not None:
-            transport.abort()
+        transport.abort()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - the signature is the library's
         """Ends the connection after `timeout` seconds and a moment at the latest, whatever is unread by then."""
@@ -248,7 +254,15 @@ class _Server(web.Server):
             handler.asked = body
             return make(message, body, handler, *rest)
 
-        super().__init__(made.request_handler, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
+        handle = made.request_handler
+
+        async def quiet(request: BaseRequest) -> web.StreamResponse:
+            try:
+                return await handle(request)
+            except web.HTTPException as error:  # from before the middlewares; its text repeats the Expect header
+                return Response(answer(outcome_of(error.status), None, reception.documentation_url))
+
+        super().__init__(quiet, request_factory=request_factory, **made._kwargs)  # type: ignore[arg-type] # noqa: SLF001
         self.reception = reception
         self._limits = reception.intake.limits
         # Since when each request is under way, the oldest first.
@@ -310,6 +324,8 @@ class Runner(web.AppRunner):
             shutdown_timeout=shutdown_timeout,
             keepalive_timeout=reception.intake.limits.idle_seconds,
             lingering_time=_LINGER_SECONDS,
+            auto_decompress=False,  # it would unpack before anybody is admitted, and more than is asked for: zstd
+            read_bufsize=_READ_BYTES,
             tcp_keepalive=False,  # idle connections are closed long before it would begin
         )
         self._reception = reception

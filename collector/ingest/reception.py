@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zlib
 from typing import TYPE_CHECKING
 
 import structlog
@@ -110,6 +111,7 @@ class Reception:
             raise _RefusedError(Outcome.BUSY)
         try:
             body = await _read(content, limits.of(media_type), limits.request_seconds, room)
+            body = _unpack(body, headers.get(hdrs.CONTENT_ENCODING, "").lower(), limits.of(media_type))
             if media_type == NDJSON:
                 # A batch is charged for all of its lines before any is looked at.
                 self._charge(address, body.count(b"\n"))
@@ -133,7 +135,8 @@ class Reception:
         """Refuses a body by what the head says of it."""
         if int(headers.get(hdrs.CONTENT_LENGTH, 0)) > self.intake.limits.of(media_type):
             raise _RefusedError(Outcome.TOO_LARGE)
-        if headers.get(hdrs.CONTENT_ENCODING, "").lower() not in _ENCODINGS:
+        encodings = headers.getall(hdrs.CONTENT_ENCODING, [""])
+        if len(encodings) > 1 or encodings[0].lower() not in _ENCODINGS:
             raise _RefusedError(Outcome.UNSUPPORTED_MEDIA_TYPE)
 
     def _charge(self, address: Address | None, reports: int) -> None:
@@ -171,6 +174,27 @@ async def _read(content: StreamReader, limit: int, seconds: float, room: Room) -
         raise _RefusedError(Outcome.TOO_SLOW) from error
     room.patience = None
     return bytes(body)
+
+
+def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
+    """What was packed, all of it and no more than `limit` bytes.
+
+    Raises:
+        _RefusedError: it is longer, or not what its Content-Encoding says.
+    """
+    if encoding in {"", "identity"} or not body:
+        return body
+    raw = encoding == "deflate" and body[0] & 0xF != zlib.DEFLATED  # as some clients send it
+    decoder = zlib.decompressobj(31 if encoding == "gzip" else -15 if raw else 15)
+    try:
+        plain = decoder.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise _RefusedError(Outcome.MALFORMED) from error
+    if len(plain) > limit:
+        raise _RefusedError(Outcome.TOO_LARGE)
+    if not decoder.eof or decoder.unused_data:
+        raise _RefusedError(Outcome.MALFORMED)
+    return plain
 
 
 def _batch_bytes(headers: CIMultiDictProxy[str], media_type: str, limits: Limits) -> int:

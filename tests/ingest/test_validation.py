@@ -62,6 +62,20 @@ def test_validator_that_has_seen_much_decides_as_a_new_one_does(configuration: C
         assert seasoned.validate_json(report, example.body, day) == new().validate_json(report, example.body, day)
 
 
+def test_withdrawn_report_id_is_another_one_each_time(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = itertools.count()
+    validator = Validator(configuration.policy, configuration.catalogue, lambda _k, _d: ID, lambda: f"new-{next(ids)}")
+    monkeypatch.setitem(validator._withdrawn, "cloud", frozenset({"report_id"}))
+    own = "11111111-2222-4333-8444-555555555555"
+    for n, sent in enumerate((GOOD | {"report_id": own}, GOOD, GOOD | {"report_id": own})):
+        verdict = validator.validate_json(BOOT, json.dumps(sent).encode(), DAY)
+        assert stored(verdict)["report_id"] == f"new-{n}"
+        assert isinstance(verdict, Accepted)
+        assert verdict.blanked == ("report_id" in sent)
+
+
 def test_licence_key_is_replaced_before_the_row_exists(validator: Validator) -> None:
     row = stored(validator.validate_json(RUN, json.dumps(GOOD_RUN).encode(), DAY))
     assert row["licence"] == ID  # what this validator's pseudonym function gives
