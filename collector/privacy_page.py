@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from collector.publish.claim import claim
 from collector.publish.menu import load_menu
 from collector.publish.release import Rules
+from schemas.markdown import table
 from schemas.policy import load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 PAGE = Path(__file__).parent.parent / "deploy" / "PRIVACY.md"
 
@@ -76,7 +77,7 @@ def _units(units: Iterable[dict[str, Any]]) -> list[str]:
         )
         for unit in units
     ]
-    return _table(("unit", "moves cells", "rho", "epsilon", "best guess"), rows)
+    return table(("unit", "moves cells", "rho", "epsilon", "best guess"), rows)
 
 
 def _attacks(attacks: Iterable[dict[str, Any]]) -> list[str]:
@@ -91,16 +92,11 @@ def _attacks(attacks: Iterable[dict[str, Any]]) -> list[str]:
         )
         for attack in attacks
     ]
-    return _table(("attack", "what it does", "right", "in theory", "bar", "exact counts"), rows)
+    return table(("attack", "what it does", "right", "in theory", "bar", "exact counts"), rows)
 
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from collector.capacity import model, words
 from collector.capacity.costs import Costs, read_file
 from collector.capacity.model import most_reports, needs
 from collector.capacity.question import read
+from schemas.markdown import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,11 +96,11 @@ def page() -> str:
     costs = file.figures()
     asked = [_asked(example.options(costs)) for example in EXAMPLES]
     found = [needs(fleet, box, costs) for fleet, box in asked]
-    parts = [_HEAD, *_table(("", *(example.name for example in EXAMPLES)), _overview(asked, found)), "", _READING]
+    parts = [_HEAD, *table(("", *(example.name for example in EXAMPLES)), _overview(asked, found)), "", _READING]
     for example, (fleet, box), needed in zip(EXAMPLES, asked, found, strict=True):
         parts += [f"## {example.name.capitalize()}", "", f"```sh\n{example.command(costs)}\n```", ""]
         parts += [words.verdict(box, needed), ""]
-        parts += [*_table(("what", "needed", "how it follows"), words.lines(fleet, box, needed, costs)), ""]
+        parts += [*table(("what", "needed", "how it follows"), words.lines(fleet, box, needed, costs)), ""]
     return "\n".join([*parts, _RULES, *_measured(file)]) + "\n"
 
 
@@ -139,7 +140,7 @@ def _measured(file: CostsFile) -> list[str]:
         f"On {file.machine}; `make bench` measures all of it again and writes this page.",
         "",
     ]
-    return head + _table(("cost", "", "unit", "how", "on"), rows)
+    return head + table(("cost", "", "unit", "how", "on"), rows)
 
 
 def _unit(name: str) -> str:
@@ -148,11 +149,6 @@ def _unit(name: str) -> str:
     if "_mib" in name:
         return "MiB"
     return "bytes" if name.endswith("_bytes") else "cells"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def main() -> None:

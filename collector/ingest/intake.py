@@ -37,6 +37,8 @@ Result = tuple[Outcome, str | None]
 # Lines of a batch that are judged before other requests get a turn: under a millisecond.
 _LINES_AT_ONCE = 100
 _BATCHES_AT_ONCE = 4
+# Rows that may wait for the disk while other batches are judged: as long as a single report may be.
+_BYTES_OUT_OF_TURN = 65_536
 
 
 class Intake:
@@ -64,12 +66,18 @@ class Intake:
         """One outcome for each report in `body`, in order; at least one."""
         today = self._today()
         budget = None if dry_run else self._budget
-        if media_type == NDJSON:
-            # Lines take many times the memory of the batch they came in: few batches are taken apart at once.
-            async with self._batches:
-                judged = await self._judge(report, media_type, body, today, budget)
-        else:
+        if media_type != NDJSON:
+            return await self._conclude(
+                report, await self._judge(report, media_type, body, today, budget), today, dry_run
+            )
+        # Lines take many times the memory of the batch they came in: few batches are taken apart at once.
+        async with self._batches:
             judged = await self._judge(report, media_type, body, today, budget)
+            if len(judged.rows) > _BYTES_OUT_OF_TURN:
+                return await self._conclude(report, judged, today, dry_run)
+        return await self._conclude(report, judged, today, dry_run)
+
+    async def _conclude(self, report: Report, judged: _Judged, today: dt.date, dry_run: bool) -> list[Result]:
         try:
             stored = Outcome.VALID if dry_run else await self._store(report, judged, today)
         except Exception as error:  # noqa: BLE001 - a bug in one body must not take others with it

@@ -23,6 +23,7 @@ from collector.publish.closing import REMEMBERED_DAYS
 from collector.store.engine import open_embedded
 from collector.store.migrate import migrate
 from tests.bench import database
+from tests.bench.processes import memory_mib
 from tests.bench.wording import BODY, PATH
 from tests.conftest import BIN, children, running
 
@@ -127,7 +128,7 @@ def publish(data: Path, day: dt.date) -> Closed:
     )
     memory = 0.0
     while True:
-        memory = max(memory, database.peak_mib(process.pid))
+        memory = max(memory, memory_mib(process.pid, "VmHWM"))
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
@@ -151,7 +152,7 @@ def ingest_while_closing(reports: int) -> tuple[float, float, float]:
             end = time.perf_counter() + max(took, 1)
             after = asyncio.run(waits(server.ingest, lambda: time.perf_counter() < end))
             store = next(pid for pid in children(server.process.pid) if b"storekeeper" in _command(pid))
-            return p99(after), p99(during), database.peak_mib(store)
+            return p99(after), p99(during), memory_mib(store, "VmHWM")
 
 
 async def _waits_while_closing(url: str, control: Path, day: dt.date) -> list[float]:

@@ -28,6 +28,7 @@ from collector.settings import Settings
 from collector.simulate.run import Plan, send
 from collector.store.backing_up import Backing
 from collector.storeroom import StoreRoom, open_store
+from tests.bench.processes import memory_mib
 
 SIZES = (250_000, 1_000_000)
 # A day that ends a month and no week, so that what is released with it is told apart.
@@ -142,11 +143,6 @@ def spent(work: Callable[[], object]) -> float:
     took = used() - before
     print(f"  {took:.1f} s of CPU in {time.perf_counter() - began:.1f} s", file=sys.stderr)
     return took * 1e6
-
-
-def memory_mib(pid: int, kind: str) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(kind))) / 1024
 
 
 def backup(room: StoreRoom, into: Path) -> dict[str, float]:

@@ -29,8 +29,10 @@ from urllib.parse import urlsplit
 
 from collector import logs
 from collector.capacity.costs import COSTS, Measured, updated
-from tests.bench.closing_costs import closings, memory_mib
+from tests.bench.closing_costs import closings
 from tests.bench.load import Load, Mode, send
+from tests.bench.machine import processor
+from tests.bench.processes import cpu_seconds, memory_mib
 from tests.bench.targets.ours import certificate_for_localhost
 from tests.bench.wording import Wording
 from tests.conftest import Server, children, running
@@ -41,7 +43,6 @@ SECONDS = 4.0
 LINES = 100
 CELLS_REPORTS_A_DAY, MADE_UP_PRODUCTS = 100_000, 150
 WIRE = "bytes of the loopback interface meanwhile, so with those of anybody else on it"
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -74,23 +75,14 @@ def lowest(before: dict[str, Measured], now: dict[str, Measured]) -> dict[str, M
 
 
 def machine() -> str:
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.machine(),
-    )
     gibibytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return f"{os.cpu_count()} virtual cores ({model}), {gibibytes:.0f} GiB, Python {platform.python_version()}"
+    return f"{os.cpu_count()} virtual cores ({processor()}), {gibibytes:.0f} GiB, Python {platform.python_version()}"
 
 
 def in_a_process(measure: Callable[[Path], dict[str, Measured]], directory: Path) -> dict[str, Measured]:
     """Measures in a process of its own, whose CPU time and memory are those of an engine alone."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=be_quiet) as process:
         return process.submit(measure, directory).result()
-
-
-def cpu_us(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK * 1e6
 
 
 def process(server: Server, module: str) -> int:
@@ -111,11 +103,11 @@ def serving(data: Path) -> dict[str, Measured]:
         kept = per_report(worker, to)
         new = per_report(worker, replace(to, mode="new connection"))
         server.wait_until_loaded(60)
-        before = cpu_us(store)
+        before = cpu_seconds(store)
         batch = per_report(worker, replace(to, lines=LINES))
         server.wait_until_loaded(60)
         time.sleep(10)  # until what was loaded is merged
-        loading = (cpu_us(store) - before) / batch.reports
+        loading = (cpu_seconds(store) - before) * 1e6 / batch.reports
         how = f"lowest of {ROUNDS}: CPU of the worker over {SECONDS:.0f} s of {to.connections} connections at once"
         return memory | {
             "worker_keepalive_us": Measured(kept.cpu_us, f"{how}, connections kept open"),
@@ -160,10 +152,11 @@ class Report(NamedTuple):
 
 def per_report(pid: int, load: Load) -> Report:
     """What a process spends on each report of a load."""
-    before, wire = cpu_us(pid), loopback_bytes()
+    before, wire = cpu_seconds(pid), loopback_bytes()
     sent = send(load)
     assert set(sent.statuses) == {"202"}, sent
-    return Report((cpu_us(pid) - before) / sent.reports, (loopback_bytes() - wire) / sent.reports, sent.reports)
+    spent = (cpu_seconds(pid) - before) * 1e6
+    return Report(spent / sent.reports, (loopback_bytes() - wire) / sent.reports, sent.reports)
 
 
 def loopback_bytes() -> int:

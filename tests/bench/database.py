@@ -1,4 +1,4 @@
-"""What the measurements of the database's side share: made-up reports, a process's memory, figures and their table."""
+"""What the measurements of the database's side share: made-up reports, figures and their table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import statistics
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from collector.publish.measures import NO_LICENCE
@@ -57,15 +56,6 @@ def remember(engine: Engine, day: dt.date, reports: int) -> None:
         f"INSERT INTO private.counted ({columns}) SELECT *, licence != {NO_LICENCE} "
         f"FROM (SELECT generateUUIDv4(), toDate('{day}'), {made})"
     )
-
-
-def peak_mib(pid: int) -> float:
-    """The most memory that a process ever had resident (VmHWM), in MiB; 0 if it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0) / 1024
 
 
 def row(name: str, values: Sequence[float], unit: str, note: str = "") -> dict[str, Any]:

@@ -20,7 +20,7 @@ def describe(directory: Path) -> dict[str, str]:
     )
     return {
         "cores": str(os.cpu_count()),
-        "processor": _processor(),
+        "processor": processor(),
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1e9:.0f} GB",
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
@@ -43,7 +43,8 @@ def commit() -> str:
         return ""
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Its model."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

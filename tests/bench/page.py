@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from schemas.markdown import table
 from tests.bench import names, words
 from tests.bench.plot import plot
 from tests.bench.results import Results
@@ -54,7 +55,7 @@ def _promises(results: Results) -> list[str]:
         f"{words.heading(results)}. {machine}.",
         "## Promises",
         f"Of {len(verdicts)} promises {held} hold, {failed} do not, {len(verdicts) - held - failed} were not measured.",
-        _table(words.PROMISED, map(words.promised, verdicts)),
+        _joined(words.PROMISED, map(words.promised, verdicts)),
     ]
 
 
@@ -62,22 +63,21 @@ def _measurements(results: Results) -> list[str]:
     told = ["## Workloads", f"![What a report costs]({PICTURE})"]
     for workload in results.workloads:
         found = [one for one in results.measurements if one["workload"] == workload]
-        told += [f"### {workload}", _table(words.MEASURED, map(words.measured, found))]
+        told += [f"### {workload}", _joined(words.MEASURED, map(words.measured, found))]
     return told
 
 
 def _parts(results: Results) -> list[str]:
     told = ["## Parts"]
     for name, part in results.content["parts"].items():
-        told += [f"### {name}", _table(words.FIGURES, map(words.figure, part["rows"]))]
+        told += [f"### {name}", _joined(words.FIGURES, map(words.figure, part["rows"]))]
     if skipped := results.content["skipped"]:
         told += ["Left out:", "\n".join(f"- {what}: {why}" for what, why in skipped.items())]
     return told
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+def _joined(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(table(columns, rows))
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -31,6 +32,14 @@ def peak_megabytes(process: int) -> float:
 def resident_megabytes(process: int) -> float:
     """The memory that it has resident now (VmRSS), files that it maps included."""
     return _status_kilobytes(process, "VmRSS") * 1024 / 1e6
+
+
+def memory_mib(process: int, name: Literal["VmHWM", "VmRSS"]) -> float:
+    """The same in MiB, of a process that may be gone: then 0."""
+    try:
+        return _status_kilobytes(process, name) / 1024
+    except (FileNotFoundError, ProcessLookupError, StopIteration):
+        return 0.0
 
 
 def _status_kilobytes(process: int, name: str) -> int:
