@@ -52,12 +52,11 @@ class Admission:
         """
         now = asyncio.get_running_loop().time()
         while not self._fits(batch_bytes):
-            awaited = ((r, r.patience) for r in self._rooms if r.batch_bytes or not batch_bytes)
-            slow, patience = next(((r, patience) for r, patience in awaited if patience), (None, None))
-            if slow is None or patience is None or now - slow.since < _PATIENCE_SECONDS:
+            slow = next((r for r in self._rooms if r.patience and (r.batch_bytes or not batch_bytes)), None)
+            if slow is None or slow.patience is None or now - slow.since < _PATIENCE_SECONDS:
                 return None
             self.leave(slow)
-            patience.reschedule(now)
+            slow.patience.reschedule(now)
         room = Room(batch_bytes, now)
         self._rooms[room] = None
         self._batch_bytes += batch_bytes

@@ -110,8 +110,7 @@ class _Handler(RequestHandler):
                 if not self._messages:
                     await self._wait_for_messages()
                 message, body = self._messages[0]
-                report = _plain_report(message, body)
-                if report is None or not isinstance(message, RawRequestMessage):
+                if not isinstance(message, RawRequestMessage) or (report := _plain_report(message, body)) is None:
                     return True
                 self._consume_message()
                 self.asked = body
@@ -237,11 +236,10 @@ class _Handler(RequestHandler):
         return Response(answer(outcome, None, url, closes=True))
 
 
-def _plain_report(message: RawRequestMessage | object, body: StreamReader) -> Report | None:
+def _plain_report(message: RawRequestMessage, body: StreamReader) -> Report | None:
     """The report that a request brings, if all of it is there and nothing about it is unusual."""
-    if not isinstance(message, RawRequestMessage) or message.method != hdrs.METH_POST:
-        return None
-    if message.upgrade or not body.is_eof() or body.exception() or hdrs.EXPECT in message.headers:
+    is_whole = body.is_eof() and not body.exception()
+    if message.method != hdrs.METH_POST or message.upgrade or not is_whole or hdrs.EXPECT in message.headers:
         return None
     return _BY_PATH.get(message.path)
 

@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 from collector.publish.closing import REMEMBERED_DAYS
 from collector.store.engine import open_embedded
 from collector.store.migrate import migrate
+from tests.abuse.memory import process
 from tests.bench import database
 from tests.bench.processes import memory_mib
 from tests.bench.wording import BODY, PATH
-from tests.conftest import BIN, children, running
+from tests.conftest import BIN, running
 
 ONE_DAY = dt.timedelta(days=1)
 REPORTS_PER_SECOND = 500
@@ -123,18 +124,18 @@ def fill(data: Path, reports: int, remembered: int = 0) -> dt.date:
 def publish(data: Path, day: dt.date) -> Closed:
     """What a run of the real command costs."""
     began = time.perf_counter()
-    process = subprocess.Popen(
+    publishing = subprocess.Popen(
         [BIN / "collector", "publish", "--data", data, "--through", day.isoformat()], stdout=subprocess.DEVNULL
     )
     memory = 0.0
     while True:
-        memory = max(memory, memory_mib(process.pid, "VmHWM"))
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        memory = max(memory, memory_mib(publishing.pid, "VmHWM"))
+        pid, status, usage = os.wait4(publishing.pid, os.WNOHANG)
         if pid:
             break
         time.sleep(_LOOK_EVERY_SECONDS)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
+    publishing.returncode = os.waitstatus_to_exitcode(status)
+    assert publishing.returncode == 0
     return Closed(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, memory)
 
 
@@ -151,7 +152,7 @@ def ingest_while_closing(reports: int) -> tuple[float, float, float]:
             asyncio.run(asyncio.sleep(1))
             end = time.perf_counter() + max(took, 1)
             after = asyncio.run(waits(server.ingest, lambda: time.perf_counter() < end))
-            store = next(pid for pid in children(server.process.pid) if b"storekeeper" in _command(pid))
+            store = process(server, "collector.storekeeper")
             return p99(after), p99(during), memory_mib(store, "VmHWM")
 
 
@@ -210,10 +211,6 @@ def _rows(name: str, closed: list[Closed], reports: int) -> list[dict]:
         database.row(f"{name}: time of the closing", [one.seconds for one in closed], "s"),
         database.row(f"{name}: peak memory", [one.memory for one in closed], "MiB"),
     ]
-
-
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 if __name__ == "__main__":

@@ -29,13 +29,14 @@ from urllib.parse import urlsplit
 
 from collector import logs
 from collector.capacity.costs import COSTS, Measured, updated
+from tests.abuse.memory import process
 from tests.bench.closing_costs import closings
 from tests.bench.load import Load, Mode, send
 from tests.bench.machine import processor
 from tests.bench.processes import cpu_seconds, memory_mib
 from tests.bench.targets.ours import certificate_for_localhost
 from tests.bench.wording import Wording
-from tests.conftest import Server, children, running
+from tests.conftest import Server, running
 from tests.utility.world import simulate
 
 ROUNDS = 3
@@ -81,12 +82,8 @@ def machine() -> str:
 
 def in_a_process(measure: Callable[[Path], dict[str, Measured]], directory: Path) -> dict[str, Measured]:
     """Measures in a process of its own, whose CPU time and memory are those of an engine alone."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=be_quiet) as process:
-        return process.submit(measure, directory).result()
-
-
-def process(server: Server, module: str) -> int:
-    return next(p for p in children(server.process.pid) if module.encode() in Path(f"/proc/{p}/cmdline").read_bytes())
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=be_quiet) as pool:
+        return pool.submit(measure, directory).result()
 
 
 def serving(data: Path) -> dict[str, Measured]:
